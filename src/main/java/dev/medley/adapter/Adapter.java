@@ -2,52 +2,77 @@ package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.util.List;
 import java.util.Map;
 
 /**
- * One loaded adapter. Immutable; owns its arrays through one manager, which {@link #close} ends.
+ * One loaded adapter: what it does alone, and its parts for sets. Immutable; owns its arrays
+ * through one manager, which {@link #close} ends.
  */
 public final class Adapter implements AdapterSet, AutoCloseable {
   private final String name;
-  private final NDManager owner;
-  private final Map<String, LinearAdapter> linears;
-  private final Map<String, EmbeddingAdapter> embeddings;
-  private final Map<String, NDArray> parameters;
+  private final AdapterConfig config;
   private final AdapterReport report;
+  private final Parts parts;
+  private final NDManager owner;
+  private final AdapterSet alone;
+
+  /**
+   * What an adapter's file holds, by the module's path or the parameter's name, not yet bound to
+   * the base's weights.
+   */
+  record Parts(
+      Map<String, LinearAdapter> linears,
+      Map<String, EmbeddingAdapter> embeddings,
+      Map<String, NDArray> parameters) {}
 
   Adapter(
       String name,
-      NDManager owner,
-      Map<String, LinearAdapter> linears,
-      Map<String, EmbeddingAdapter> embeddings,
-      Map<String, NDArray> parameters,
-      AdapterReport report) {
+      AdapterConfig config,
+      AdapterReport report,
+      Parts parts,
+      BaseModules base,
+      NDManager owner) {
     this.name = name;
-    this.owner = owner;
-    this.linears = Map.copyOf(linears);
-    this.embeddings = Map.copyOf(embeddings);
-    this.parameters = Map.copyOf(parameters);
+    this.config = config;
     this.report = report;
+    this.parts = parts;
+    this.owner = owner;
+    this.alone = MixedSet.of(List.of(new MixedSet.Member(this, 1)), base, owner);
   }
 
-  @Override
-  public LinearAdapter linear(String path) {
-    return linears.get(path);
+  /** Whether it has a weight of its own in place of a module's. */
+  public boolean brings(BaseModules.Module module) {
+    return parts.parameters().containsKey(module.parameter("weight"));
   }
 
-  @Override
-  public EmbeddingAdapter embedding(String path) {
-    return embeddings.get(path);
+  Parts parts() {
+    return parts;
   }
 
-  @Override
-  public NDArray parameter(String parameter) {
-    return parameters.get(parameter);
+  /** {@code adapter_config.json}. */
+  public AdapterConfig config() {
+    return config;
   }
 
   /** What was read and what was not. */
   public AdapterReport report() {
     return report;
+  }
+
+  @Override
+  public LinearAdapter linear(String path) {
+    return alone.linear(path);
+  }
+
+  @Override
+  public EmbeddingAdapter embedding(String path) {
+    return alone.embedding(path);
+  }
+
+  @Override
+  public NDArray parameter(String parameter) {
+    return alone.parameter(parameter);
   }
 
   @Override

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Puts a PEFT adapter's tensors on the modules of one base, strictly: a tensor that no module
@@ -53,8 +54,14 @@ public final class AdapterLoader {
     checkpoint.verifyWhole();
     AdapterReport report = assembly.report();
     report.orThrow(checkpoint.folder().toString());
-    return new Adapter(
-        name, owner, assembly.linears, assembly.embeddings, assembly.parameters, report);
+    Adapter.Parts parts =
+        new Adapter.Parts(assembly.linears, assembly.embeddings, assembly.parameters);
+    return new Adapter(name, config, report, parts, base, owner);
+  }
+
+  /** Whether it is of the adapter as a whole, as {@code base_model.vera_A} is. */
+  private static boolean isShared(String name) {
+    return name.startsWith("base_model.") && name.indexOf('.', "base_model.".length()) < 0;
   }
 
   /** One adapter on its way from names in a file to changes of modules. */
@@ -62,12 +69,15 @@ public final class AdapterLoader {
     final Map<String, LinearAdapter> linears = new HashMap<>();
     final Map<String, EmbeddingAdapter> embeddings = new HashMap<>();
     final Map<String, NDArray> parameters = new HashMap<>();
+    private final Set<String> targets = new TreeSet<>();
+    private final Set<String> saved = new TreeSet<>();
     private final Map<String, long[]> shapes = new TreeMap<>();
     private final List<String> misnamed = new ArrayList<>();
     private final List<String> idle = new ArrayList<>();
     private final AdapterConfig config;
     private final Map<String, TensorInfo> tensors = new TreeMap<>();
     private final Weights weights;
+    private final AdapterMethod method;
     private final boolean headed;
     private int changes;
     private boolean changesHead;
@@ -78,6 +88,10 @@ public final class AdapterLoader {
       for (TensorInfo tensor : file.values()) {
         bytes += tensor.bytes();
         String name = tensor.name();
+        if (isShared(name)) {
+          tensors.put(name, tensor);
+          continue;
+        }
         if (!name.startsWith(ROOT)
             || tensors.put(base.canonical(name.substring(ROOT.length())), tensor) != null) {
           misnamed.add(name);
@@ -89,6 +103,7 @@ public final class AdapterLoader {
           file.keySet().stream().anyMatch(name -> name.startsWith(trainedWithHead))
               || base.all().stream().anyMatch(m -> m.place().isHead() && touches(m));
       weights = Weights.of("", tensors, reader);
+      method = config.method().with(weights.scope("base_model"));
       weights.skip(name -> isSecondBias(name) || isSecondTable(name));
       weights.skip(this::isIdle);
       tensors.forEach(
@@ -139,7 +154,10 @@ public final class AdapterLoader {
           unexpected,
           List.copyOf(idle),
           problems,
+          targets,
+          saved,
           shapes,
+          config.bias() != AdapterConfig.Bias.NONE,
           bytes);
     }
 
@@ -158,10 +176,7 @@ public final class AdapterLoader {
         target(module, name, params);
       }
       if (isSaved(module)) {
-        bring(module, "weight", "weight", params);
-        if (module.hasBias()) {
-          bring(module, "bias", "bias", params);
-        }
+        bringAll(module, "", params);
       } else {
         replaceBase(module, targeted, params);
       }
@@ -169,6 +184,10 @@ public final class AdapterLoader {
 
     private void target(Module module, String name, Weights params) {
       long[] shape = module.shape();
+      if (method.replacement() != null) {
+        bringAll(module, method.replacement() + ".", params);
+        return;
+      }
       if (module.kind() == Kind.NORM) {
         params.problem(name + ": " + config.type() + " fits linear and embedding modules only");
         return;
@@ -178,13 +197,14 @@ public final class AdapterLoader {
         return;
       }
       change(module);
+      targets.add(module.path());
       if (module.kind() == Kind.EMBEDDING) {
-        EmbeddingAdapter adapter = config.method().embedding(name, params, shape[0], shape[1]);
+        EmbeddingAdapter adapter = method.embedding(name, params, shape[0], shape[1]);
         if (adapter != null) {
           embeddings.put(module.path(), adapter);
         }
       } else {
-        LinearAdapter adapter = config.method().linear(name, params, shape[0], shape[1]);
+        LinearAdapter adapter = method.linear(name, params, shape[0], shape[1]);
         if (adapter != null) {
           linears.put(module.path(), adapter);
         }
@@ -205,6 +225,14 @@ public final class AdapterLoader {
       String table = targeted ? "base_layer.weight" : "weight";
       if (module.kind() == Kind.EMBEDDING && params.has(table)) {
         bring(module, "weight", table, params);
+      }
+    }
+
+    private void bringAll(Module module, String at, Weights params) {
+      saved.add(module.path());
+      bring(module, "weight", at + "weight", params);
+      if (module.hasBias()) {
+        bring(module, "bias", at + "bias", params);
       }
     }
 

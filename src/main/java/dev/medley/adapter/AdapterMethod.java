@@ -11,6 +11,22 @@ interface AdapterMethod {
   String rank();
 
   /**
+   * The same with the tensors that all modules share, which stand in the file as {@code
+   * base_model.NAME}, such as VeRA's projections.
+   */
+  default AdapterMethod with(Weights shared) {
+    return this;
+  }
+
+  /**
+   * Where below a module's name this type keeps all of the module's parameters, trained as a whole
+   * (PEFT's LN_TUNING); null for types that change a module.
+   */
+  default String replacement() {
+    return null;
+  }
+
+  /**
    * What the tensors below {@code params} do to a linear map.
    *
    * @param module dotted name as the adapter was trained with, for patterns

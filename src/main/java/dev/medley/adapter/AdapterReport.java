@@ -1,8 +1,11 @@
 package dev.medley.adapter;
 
 import dev.medley.io.LoadException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * How the tensors of one adapter landed on one base.
@@ -13,7 +16,10 @@ import java.util.Map;
  * @param idleKeys tensors that land on a module which this task does not run, such as a
  *     classifier's under feature extraction
  * @param problems everything that makes the adapter unfit, the two lists above included
+ * @param targets paths of the modules that it changes
+ * @param saved paths of the modules that it brings whole, PEFT's {@code modules_to_save}
  * @param shapes of the parameters that the adapter brings whole, by name
+ * @param bias whether it has biases in place of the base's, PEFT's {@code bias} other than none
  * @param bytes of its tensors in the file
  */
 public record AdapterReport(
@@ -21,7 +27,10 @@ public record AdapterReport(
     List<String> unexpectedKeys,
     List<String> idleKeys,
     List<String> problems,
+    Set<String> targets,
+    Set<String> saved,
     Map<String, long[]> shapes,
+    boolean bias,
     long bytes) {
 
   /** Throws all problems at once; {@code where} names the adapter's folder. */
@@ -29,5 +38,52 @@ public record AdapterReport(
     if (!problems.isEmpty()) {
       throw new LoadException(where, problems);
     }
+  }
+
+  /**
+   * Why two adapters cannot stand in one set: every parameter has one owner, a module that one
+   * brings whole is not changed by the other, and, as in PEFT, one alone may replace biases.
+   */
+  public static List<String> conflicts(
+      String name, AdapterReport one, String otherName, AdapterReport other) {
+    List<String> problems = new ArrayList<>();
+    Set<String> both = new TreeSet<>(one.shapes.keySet());
+    both.retainAll(other.shapes.keySet());
+    for (String parameter : both) {
+      problems.add(
+          parameter
+              + ": both "
+              + name
+              + " and "
+              + otherName
+              + " bring it; a set takes each module in modules_to_save from one member");
+    }
+    problems.addAll(brought(name, one, otherName, other));
+    problems.addAll(brought(otherName, other, name, one));
+    if (one.bias && other.bias) {
+      problems.add(
+          "bias: both "
+              + name
+              + " and "
+              + otherName
+              + " replace the base's biases; PEFT, too, takes one adapter with bias in a set");
+    }
+    return problems;
+  }
+
+  private static List<String> brought(
+      String owner, AdapterReport whole, String name, AdapterReport change) {
+    return change.targets.stream()
+        .filter(whole.saved::contains)
+        .sorted()
+        .map(
+            path ->
+                path
+                    + ": "
+                    + owner
+                    + " brings this module whole and "
+                    + name
+                    + " changes it; a set takes it from one member")
+        .toList();
   }
 }

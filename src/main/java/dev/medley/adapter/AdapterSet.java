@@ -37,6 +37,9 @@ public interface AdapterSet {
   /** The change to a table of embeddings. */
   EmbeddingAdapter embedding(String path);
 
-  /** A tensor in place of the base model's: {@code modules_to_save}, {@code bias}. */
+  /**
+   * A tensor in place of the base model's: {@code modules_to_save}, {@code bias}, and the biases
+   * that {@link LinearAdapter#bias} makes of the base's.
+   */
   NDArray parameter(String name);
 }

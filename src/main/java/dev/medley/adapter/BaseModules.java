@@ -1,5 +1,6 @@
 package dev.medley.adapter;
 
+import ai.djl.ndarray.NDArray;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -47,9 +48,18 @@ public final class BaseModules {
    *     open
    * @param ownShape that an adapter's own copy of the weight must have; {@code Weights.ANY} for a
    *     number of labels, which is the adapter's to choose
+   * @param weight the base's own; null in an outline, and where the base lacks it
+   * @param bias the base's own; null as above, and where there is none
    */
   public record Module(
-      String path, Kind kind, Place place, boolean hasBias, long[] shape, long[] ownShape) {
+      String path,
+      Kind kind,
+      Place place,
+      boolean hasBias,
+      long[] shape,
+      long[] ownShape,
+      NDArray weight,
+      NDArray bias) {
     /** Dotted name of a parameter of this module. */
     public String parameter(String name) {
       return path + "." + name;

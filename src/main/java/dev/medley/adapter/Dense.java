@@ -22,6 +22,11 @@ record Dense(NDArray delta, double s) implements LinearAdapter {
   }
 
   @Override
+  public LinearAdapter scaled(double factor) {
+    return new Dense(delta, factor * s);
+  }
+
+  @Override
   public NDArray merge(NDArray weight) {
     return Kernels.addScaled(weight, delta, s);
   }

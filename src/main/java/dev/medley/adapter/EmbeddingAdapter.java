@@ -1,6 +1,7 @@
 package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 
 /**
  * A learned change to one table of embeddings E [v, d]. For every array of ids:
@@ -13,4 +14,23 @@ public interface EmbeddingAdapter {
 
   /** The table that does the same alone, a new array. [v, d] → [v, d] */
   NDArray merge(NDArray table);
+
+  /**
+   * The same change over a base of that table, for types that measure it, as DoRA does.
+   *
+   * @param table [v, d]
+   * @param owner of the arrays made
+   */
+  default EmbeddingAdapter over(NDArray table, NDManager owner) {
+    return this;
+  }
+
+  /**
+   * The same change with its contribution scaled.
+   *
+   * @return null where there is no contribution that could be scaled apart from the base's
+   */
+  default EmbeddingAdapter scaled(double factor) {
+    return null;
+  }
 }

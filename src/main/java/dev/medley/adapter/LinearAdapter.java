@@ -1,28 +1,30 @@
 package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 
 /**
  * A learned change to one linear map x·Wᵀ + b. For every x [n, in], W [out, in] and b [out]:
  *
- * <pre>output(input(x), input(x)·Wᵀ) + bias(b) = x·merge(W)ᵀ + bias(b)</pre>
+ * <pre>output(x, input(x)·Wᵀ) + bias(b, b) = x·merge(W)ᵀ + bias(b, b)</pre>
  *
  * The left side is the <i>dynamic</i> way, which never builds a matrix of W's size; the right side
- * the <i>merged</i> way. Every type obeys the law, so one contract test covers all of them.
+ * the <i>merged</i> way. Every type obeys the law, and so does an {@link AdapterStack} of them, so
+ * one contract test covers singles and mixed sets.
  *
  * <p>A linear map's bias changes apart from its weight, and the same way on both sides: that is why
  * {@link #bias} stands alone. x may have more leading axes.
  */
 public interface LinearAdapter {
-  /** What the base layer sees in place of x. […, in] → […, in] */
+  /** What the layer inside this adapter sees in place of x. […, in] → […, in] */
   default NDArray input(NDArray x) {
     return x;
   }
 
   /**
-   * Adds this adapter's share to y, the base layer's product without its bias. May write into y.
+   * Adds this adapter's share to y, the inner layer's product without its bias. May write into y.
    *
-   * @param x what {@link #input} gave, […, in]
+   * @param x as it came to this adapter, before {@link #input}, […, in]
    * @param y […, out]
    * @return […, out]
    */
@@ -42,11 +44,44 @@ public interface LinearAdapter {
   NDArray merge(NDArray weight);
 
   /**
-   * The bias in place of the base layer's, which may be null for none. [out] → [out]
+   * The bias in place of the inner layer's. [out] → [out]
    *
-   * @return the same object where this adapter leaves the bias alone
+   * @param base the base layer's own, null for none
+   * @param bias the inner layer's, which is {@code base} unless an inner adapter changes it
+   * @return {@code bias} itself where this adapter leaves it alone
    */
-  default NDArray bias(NDArray bias) {
+  default NDArray bias(NDArray base, NDArray bias) {
     return bias;
+  }
+
+  /**
+   * What this adapter first takes from the base's weight, as PEFT does when it loads PiSSA, OLoRA
+   * and KaSA. In a set it stands innermost, below all members.
+   *
+   * @param weight the base's, less what members before this one took [out, in]
+   * @param owner of the arrays made
+   * @return null for nothing
+   */
+  default LinearAdapter correction(NDArray weight, NDManager owner) {
+    return null;
+  }
+
+  /**
+   * The same change over a base of that weight, for types that measure it, as DoRA does.
+   *
+   * @param weight the base's, less what all members' {@link #correction}s took [out, in]
+   * @param owner of the arrays made
+   */
+  default LinearAdapter over(NDArray weight, NDManager owner) {
+    return this;
+  }
+
+  /**
+   * The same change with its contribution scaled.
+   *
+   * @return null where there is no contribution that could be scaled apart from the base's
+   */
+  default LinearAdapter scaled(double factor) {
+    return null;
   }
 }

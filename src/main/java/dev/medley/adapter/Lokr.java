@@ -27,6 +27,11 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
   }
 
   @Override
+  public LinearAdapter scaled(double factor) {
+    return new Lokr(w1, a, b, factor * s);
+  }
+
+  @Override
   public NDArray merge(NDArray weight) {
     if (b == null) {
       return Kernels.addKronecker(weight, w1, a, s);

@@ -33,11 +33,16 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
   }
 
   @Override
-  public NDArray bias(NDArray bias) {
+  public NDArray bias(NDArray base, NDArray bias) {
     if (shift == null) {
       return bias;
     }
     return bias == null ? Kernels.scale(shift, s) : Kernels.addScaled(bias, shift, s);
+  }
+
+  @Override
+  public LinearAdapter scaled(double factor) {
+    return new Lora(a, b, factor * s, shift);
   }
 
   /**
@@ -57,6 +62,11 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
     @Override
     public NDArray merge(NDArray table) {
       return Kernels.addProduct(table, at, b.transpose(), s);
+    }
+
+    @Override
+    public EmbeddingAdapter scaled(double factor) {
+      return new Table(at, b, factor * s);
     }
   }
 

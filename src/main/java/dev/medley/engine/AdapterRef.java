@@ -2,8 +2,10 @@ package dev.medley.engine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * What a row's adapter column means: an ordered mixed set of named members, each with a weight.
@@ -25,7 +27,43 @@ public record AdapterRef(List<Member> members) {
       Pattern.compile("\\s*(?:([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\\s*\\*)?\\s*([^*]*?)\\s*");
 
   /** One adapter and the factor of its contribution. */
-  public record Member(String name, double weight) {}
+  public record Member(String name, double weight) {
+    @Override
+    public String toString() {
+      return weight == 1 ? name : weight + "*" + name;
+    }
+  }
+
+  /** One adapter, or a named set, as it is. */
+  static AdapterRef of(String name) {
+    return new AdapterRef(List.of(new Member(name, 1)));
+  }
+
+  /** The same with named sets in place of their names; a weight before a set is each member's. */
+  AdapterRef expand(Map<String, AdapterRef> sets) {
+    List<Member> expanded = new ArrayList<>();
+    for (Member member : members) {
+      AdapterRef set = sets.get(member.name());
+      if (set == null) {
+        expanded.add(member);
+      } else {
+        set.members.forEach(m -> expanded.add(new Member(m.name, member.weight * m.weight)));
+      }
+    }
+    return new AdapterRef(List.copyOf(expanded));
+  }
+
+  /** Whether it is one adapter as it is, and so no set of its own. */
+  boolean isPlain() {
+    return members.size() == 1 && members.get(0).weight() == 1;
+  }
+
+  @Override
+  public String toString() {
+    return members.isEmpty()
+        ? BASE
+        : members.stream().map(Member::toString).collect(Collectors.joining("+"));
+  }
 
   /** Throws IllegalArgumentException where an element cannot be read. */
   public static AdapterRef parse(List<String> elements) {
@@ -58,6 +96,14 @@ public record AdapterRef(List<Member> members) {
       } catch (NumberFormatException e) {
         throw new IllegalArgumentException(
             "adapter: expected a number before *, found " + matcher.group(1) + " in " + element, e);
+      }
+      if (weight == 0 || !Double.isFinite(weight)) {
+        throw new IllegalArgumentException(
+            "adapter: expected a weight other than 0 and infinity, found "
+                + matcher.group(1)
+                + " in "
+                + element
+                + "; leave the adapter out");
       }
     }
     return new Member(matcher.group(2), weight);

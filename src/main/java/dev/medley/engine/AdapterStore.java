@@ -4,28 +4,34 @@ import ai.djl.ndarray.NDManager;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterConfig;
 import dev.medley.adapter.AdapterLoader;
+import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.BaseModules.Place;
+import dev.medley.adapter.MixedSet;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
 import dev.medley.model.Labels;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * The adapters of one base that are in memory, shared by all threads. Each is loaded once however
- * many ask at the same time, stays while anybody holds a lease, and is closed, the longest unused
- * first, when all together are over the budget. A failed load is reported to the thread that tried
- * it and forgotten; those who waited for it try themselves.
+ * The adapters of one base that are in memory, and the sets compiled of them, shared by all
+ * threads. Each is loaded once however many ask at the same time, stays while anybody holds a
+ * lease, and is closed, the longest unused first, when all together are over the budget. A set
+ * keeps its members. A failed load is reported to the thread that tried it and forgotten; those who
+ * waited for it try themselves.
  */
 final class AdapterStore implements AutoCloseable {
   private final BaseModel base;
   private final Storage storage;
   private final Map<String, AdapterSource> sources;
   private final long budget;
-  private final Map<String, Entry> entries = new HashMap<>();
+  private final Map<AdapterRef, Entry> entries = new HashMap<>();
   private final Map<String, String> versions = new HashMap<>();
   private long clock;
   private long bytes;
@@ -43,28 +49,29 @@ final class AdapterStore implements AutoCloseable {
     return sources.containsKey(name);
   }
 
-  /** How many adapters were read so far. */
+  /** How many adapters were read so far; compiled sets do not count. */
   synchronized int loads() {
     return loads;
   }
 
-  /** Bytes of the adapters in memory. */
+  /** Bytes of the adapters in memory, and of what sets add to them. */
   synchronized long bytes() {
     return bytes;
   }
 
   /**
-   * An adapter, loaded if need be, that stays until the lease is closed.
+   * An adapter or a set, loaded if need be, that stays until the lease is closed.
    *
-   * @throws LoadException when it cannot be loaded
+   * @param ref at least one adapter; no named set
+   * @throws LoadException when it cannot be loaded, or its members do not fit together
    */
-  Lease lease(String name) {
+  Lease lease(AdapterRef ref) {
     while (true) {
       Entry entry;
       boolean mine;
       synchronized (this) {
-        mine = !entries.containsKey(name);
-        entry = entries.computeIfAbsent(name, key -> new Entry(name));
+        mine = !entries.containsKey(ref);
+        entry = entries.computeIfAbsent(ref, Entry::new);
         entry.pins++;
       }
       if (mine) {
@@ -76,7 +83,9 @@ final class AdapterStore implements AutoCloseable {
         return lease;
       } catch (CompletionException e) {
         if (mine && e.getCause() instanceof LoadException problem) {
-          throw new LoadException(name, problem.getMessage(), problem);
+          throw ref.isPlain()
+              ? new LoadException(ref.toString(), problem.getMessage(), problem)
+              : problem;
         }
         if (mine) {
           throw e;
@@ -88,22 +97,48 @@ final class AdapterStore implements AutoCloseable {
 
   private void load(Entry entry) {
     try {
-      Loaded loaded = load(entry.name);
+      Loaded loaded =
+          entry.ref.isPlain() ? read(entry.ref.members().get(0).name()) : compile(entry.ref);
       synchronized (this) {
         entry.bytes = loaded.bytes;
         bytes += entry.bytes;
-        loads++;
+        loads += entry.ref.isPlain() ? 1 : 0;
       }
       entry.loaded.complete(loaded);
     } catch (RuntimeException | Error e) {
       synchronized (this) {
-        entries.remove(entry.name);
+        entries.remove(entry.ref);
       }
       entry.loaded.completeExceptionally(e);
     }
   }
 
-  private Loaded load(String name) {
+  private Loaded compile(AdapterRef ref) {
+    NDManager owner = base.owner().newSubManager();
+    List<Lease> leases = new ArrayList<>();
+    try {
+      List<MixedSet.Member> members = new ArrayList<>();
+      Labels labels = Labels.NONE;
+      for (AdapterRef.Member member : ref.members()) {
+        Lease lease = lease(AdapterRef.of(member.name()));
+        leases.add(lease);
+        Adapter adapter = lease.loaded.adapter;
+        members.add(new MixedSet.Member(adapter, member.weight()));
+        boolean hasHead =
+            base.model().modules().all().stream()
+                .anyMatch(m -> m.place() == Place.HEAD && adapter.brings(m));
+        labels = hasHead ? lease.headLabels() : labels;
+      }
+      MixedSet set = MixedSet.of(members, base.model().modules(), owner);
+      return new Loaded(null, set, labels, bytes(owner), owner, leases);
+    } catch (RuntimeException | Error e) {
+      owner.close();
+      leases.forEach(Lease::close);
+      throw e;
+    }
+  }
+
+  private Loaded read(String name) {
     AdapterSource source = sources.get(name).resolve(storage);
     source.checkUnchanged(storage);
     AdapterConfig config = source.config();
@@ -114,7 +149,7 @@ final class AdapterStore implements AutoCloseable {
       AdapterLoader loader = new AdapterLoader(base.model().modules(), base.precision());
       Adapter adapter = loader.load(name, config, checkpoint, owner);
       checkSame(name, version, source.weightsVersion(storage));
-      return new Loaded(adapter, source.headLabels(), bytes(owner));
+      return new Loaded(adapter, adapter, source.headLabels(), bytes(owner), owner, List.of());
     } catch (RuntimeException | Error e) {
       owner.close();
       throw e;
@@ -148,47 +183,73 @@ final class AdapterStore implements AutoCloseable {
     evict();
   }
 
-  private synchronized void evict() {
-    while (bytes > budget) {
-      Entry oldest =
-          entries.values().stream()
-              .filter(entry -> entry.pins == 0 && entry.loaded.isDone())
-              .min(Comparator.comparingLong(entry -> entry.lastUse))
-              .orElse(null);
-      if (oldest == null) {
-        return;
-      }
-      entries.remove(oldest.name);
-      bytes -= oldest.bytes;
-      oldest.loaded.join().adapter.close();
+  private void evict() {
+    Entry evicted = evictOne();
+    while (evicted != null) {
+      evicted.loaded.join().close(); // outside the lock: a set gives its members back
+      evicted = evictOne();
     }
+  }
+
+  private synchronized Entry evictOne() {
+    if (bytes <= budget) {
+      return null;
+    }
+    Entry oldest =
+        entries.values().stream()
+            .filter(entry -> entry.pins == 0 && entry.loaded.isDone())
+            .min(Comparator.comparingLong(entry -> entry.lastUse))
+            .orElse(null);
+    if (oldest != null) {
+      entries.remove(oldest.ref);
+      bytes -= oldest.bytes;
+    }
+    return oldest;
   }
 
   @Override
   public synchronized void close() {
     entries.values().stream()
         .filter(entry -> entry.loaded.isDone() && !entry.loaded.isCompletedExceptionally())
-        .forEach(entry -> entry.loaded.join().adapter.close());
+        .forEach(entry -> entry.loaded.join().owner.close());
     entries.clear();
     bytes = 0;
   }
 
-  /** An adapter and the labels of its own head. */
-  private record Loaded(Adapter adapter, Labels headLabels, long bytes) {}
+  /**
+   * An adapter or a set, and the labels of its own head.
+   *
+   * @param adapter null for a set
+   * @param members of a set, which stay as long as it does
+   */
+  private record Loaded(
+      Adapter adapter,
+      AdapterSet set,
+      Labels headLabels,
+      long bytes,
+      NDManager owner,
+      List<Lease> members)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      owner.close();
+      members.forEach(Lease::close);
+    }
+  }
 
   private static final class Entry {
-    final String name;
+    final AdapterRef ref;
     final CompletableFuture<Loaded> loaded = new CompletableFuture<>();
     int pins;
     long lastUse;
     long bytes;
 
-    Entry(String name) {
-      this.name = name;
+    Entry(AdapterRef ref) {
+      this.ref = ref;
     }
   }
 
-  /** The right to use an adapter until closed. */
+  /** The right to use an adapter or a set until closed. */
   static final class Lease implements AutoCloseable {
     private final AdapterStore store;
     private final Entry entry;
@@ -200,8 +261,8 @@ final class AdapterStore implements AutoCloseable {
       this.loaded = loaded;
     }
 
-    Adapter adapter() {
-      return loaded.adapter;
+    AdapterSet set() {
+      return loaded.set;
     }
 
     Labels headLabels() {

@@ -6,8 +6,10 @@ import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.tensor.Torch;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -32,6 +34,7 @@ public final class Engine implements AutoCloseable {
   private final boolean ownsBase;
   private final TextTokenizer tokenizer;
   private final AdapterStore store;
+  private final Map<String, AdapterRef> sets = new HashMap<>();
   private final ReadWriteLock open = new ReentrantReadWriteLock();
   private boolean closed;
 
@@ -43,6 +46,7 @@ public final class Engine implements AutoCloseable {
     base.checkUnchanged(); // the tokenizer is read now
     this.tokenizer = base.tokenizer(spec.batching().maxLength(), spec.task());
     this.store = new AdapterStore(base, storage, spec.adapters(), adapterBudget);
+    spec.sets().forEach((name, members) -> sets.put(name, AdapterRef.parse(members)));
   }
 
   /**
@@ -134,6 +138,11 @@ public final class Engine implements AutoCloseable {
 
   BaseModel base() {
     return base;
+  }
+
+  /** The named sets. */
+  Map<String, AdapterRef> sets() {
+    return sets;
   }
 
   TextTokenizer tokenizer() {

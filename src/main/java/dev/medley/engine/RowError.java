@@ -19,9 +19,9 @@ public record RowError(Code code, String message) {
     ADAPTER_SYNTAX,
     /** No adapter has that name. */
     ADAPTER_UNKNOWN,
-    /** Mixed sets and weights are not supported yet. */
-    ADAPTER_SET_UNSUPPORTED,
-    /** The adapter's files do not fit the base, or cannot be read. */
+    /**
+     * An adapter's files do not fit the base, or cannot be read, or members do not fit together.
+     */
     ADAPTER_UNFIT,
     /** Neither the base nor the adapter has the head that the task needs. */
     HEAD_MISSING;

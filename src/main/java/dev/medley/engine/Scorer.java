@@ -19,6 +19,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * One thread's pass over a stream of requests: reads a window, scores it, gives it back in order.
@@ -38,7 +40,7 @@ final class Scorer implements Iterator<Result> {
   private final Batching batching;
   private final ArrayDeque<Result> ready = new ArrayDeque<>();
 
-  /** By what the adapter column holds: the adapter's name, or what is wrong with it. */
+  /** By what the adapter column holds: the adapters' names, or what is wrong with it. */
   private final Map<List<String>, Choice> choices = new HashMap<>();
 
   private final Runnable beforeBatch;
@@ -154,28 +156,25 @@ final class Scorer implements Iterator<Result> {
     if (ref.members().isEmpty()) {
       return usable(new Choice(null, choices.size(), null), AdapterSet.BASE);
     }
-    String name = ref.members().get(0).name();
-    if (ref.members().size() > 1
-        || ref.members().get(0).weight() != 1
-        || engine.spec().sets().containsKey(name)) {
-      return Choice.failed(
-          Code.ADAPTER_SET_UNSUPPORTED,
-          "adapter: expected one adapter, found "
-              + String.join(", ", column)
-              + "; mixed sets and weights are not supported yet");
+    ref = ref.expand(engine.sets());
+    for (AdapterRef.Member member : ref.members()) {
+      if (!engine.store().knows(member.name())) {
+        return Choice.failed(Code.ADAPTER_UNKNOWN, unknown(member.name()));
+      }
     }
-    if (!engine.store().knows(name)) {
-      String nearest =
-          Nearest.name(name, engine.spec().adapters().keySet())
-              .map(other -> "; did you mean " + other + "?")
-              .orElse("");
-      return Choice.failed(Code.ADAPTER_UNKNOWN, "adapter: no adapter is named " + name + nearest);
-    }
-    try (Lease lease = engine.store().lease(name)) {
-      return usable(new Choice(name, choices.size(), null), lease.adapter());
+    try (Lease lease = engine.store().lease(ref)) {
+      return usable(new Choice(ref, choices.size(), null), lease.set());
     } catch (LoadException e) {
       return Choice.failed(Code.ADAPTER_UNFIT, e.getMessage());
     }
+  }
+
+  private String unknown(String name) {
+    Set<String> known = new TreeSet<>(engine.spec().adapters().keySet());
+    known.addAll(engine.sets().keySet());
+    return "adapter: no adapter is named "
+        + name
+        + Nearest.name(name, known).map(other -> "; did you mean " + other + "?").orElse("");
   }
 
   /** A head that neither the base nor the set has is never made up. */
@@ -210,7 +209,7 @@ final class Scorer implements Iterator<Result> {
   }
 
   private void forward(List<Row> rows) {
-    Map<String, Lease> leases = new LinkedHashMap<>();
+    Map<AdapterRef, Lease> leases = new LinkedHashMap<>();
     try (NDManager scope = engine.base().owner().newSubManager()) {
       List<Row> batch = rows.stream().filter(row -> hasAdapter(row, leases)).toList();
       if (batch.isEmpty()) {
@@ -220,9 +219,9 @@ final class Scorer implements Iterator<Result> {
       List<AdapterSet> sets = new ArrayList<>();
       for (Row row : batch) {
         Lease lease = leases.get(row.choice.adapter);
-        sets.add(lease == null ? AdapterSet.BASE : lease.adapter());
+        sets.add(lease == null ? AdapterSet.BASE : lease.set());
         if (lease != null) {
-          labels.put(lease.adapter(), lease.headLabels());
+          labels.put(lease.set(), lease.headLabels());
         }
       }
       List<Tokens> encoded = batch.stream().map(row -> row.tokens).toList();
@@ -244,11 +243,11 @@ final class Scorer implements Iterator<Result> {
   }
 
   /**
-   * Leases the row's adapter unless that is done. One that was evicted is loaded again, which can
+   * Leases the row's adapters unless that is done. One that was evicted is loaded again, which can
    * fail though it went well before: then the row has an error.
    */
-  private boolean hasAdapter(Row row, Map<String, Lease> leases) {
-    String adapter = row.choice.adapter;
+  private boolean hasAdapter(Row row, Map<AdapterRef, Lease> leases) {
+    AdapterRef adapter = row.choice.adapter;
     if (adapter == null || leases.containsKey(adapter)) {
       return true;
     }
@@ -281,7 +280,7 @@ final class Scorer implements Iterator<Result> {
    * @param number of the set, for sorting
    * @param error null where rows can be scored
    */
-  private record Choice(String adapter, int number, Result error) {
+  private record Choice(AdapterRef adapter, int number, Result error) {
     static Choice failed(Code code, String message) {
       return new Choice(null, -1, Result.failed(code, message));
     }

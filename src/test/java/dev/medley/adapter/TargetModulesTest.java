@@ -21,7 +21,7 @@ class TargetModulesTest {
     TargetModules targets = TargetModules.parse(document, List.of("classifier"));
     document.done();
     long[] shape = {2, 2};
-    Module module = new Module(name, kind, Place.BASE, true, shape, shape);
+    Module module = new Module(name, kind, Place.BASE, true, shape, shape, null, null);
     return targets.matches(name, module, sequenceHead);
   }
 

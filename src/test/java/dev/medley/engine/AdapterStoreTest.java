@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
 import dev.medley.Fixtures;
-import dev.medley.adapter.Adapter;
+import dev.medley.adapter.AdapterSet;
 import dev.medley.engine.AdapterStore.Lease;
+import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
+import dev.medley.io.TensorInfo;
 import dev.medley.model.Head;
 import dev.medley.tensor.Precision;
 import java.io.IOException;
@@ -64,19 +66,19 @@ class AdapterStoreTest {
     ExecutorService threads = Executors.newFixedThreadPool(8);
     try (AdapterStore store = store(1 << 20)) {
       CountDownLatch start = new CountDownLatch(1);
-      List<Future<Adapter>> adapters = new ArrayList<>();
+      List<Future<AdapterSet>> adapters = new ArrayList<>();
       for (int i = 0; i < 8; i++) {
         adapters.add(
             threads.submit(
                 () -> {
                   start.await();
-                  try (Lease lease = store.lease("qv")) {
-                    return lease.adapter();
+                  try (Lease lease = store.lease(AdapterRef.of("qv"))) {
+                    return lease.set();
                   }
                 }));
       }
       start.countDown();
-      for (Future<Adapter> adapter : adapters) {
+      for (Future<AdapterSet> adapter : adapters) {
         assertThat(adapter.get()).isSameAs(adapters.get(0).get());
       }
       assertThat(store.loads()).isEqualTo(1);
@@ -85,15 +87,24 @@ class AdapterStoreTest {
     }
   }
 
+  /** Of an adapter's tensors, which are stored as they are kept in memory. */
+  private static long bytesOf(String name) {
+    return Checkpoint.headers(Storage.standard(), source(name).location(), "adapter_model")
+        .values()
+        .stream()
+        .mapToLong(TensorInfo::bytes)
+        .sum();
+  }
+
   @Test
   void leasedAdaptersStayHoweverSmallTheBudget() {
     try (AdapterStore store = store(1)) {
-      try (Lease first = store.lease("qv");
-          Lease second = store.lease("rslora")) {
-        assertThat(store.bytes())
-            .isEqualTo(first.adapter().report().bytes() + second.adapter().report().bytes());
-        try (Lease again = store.lease("qv")) {
-          assertThat(again.adapter()).isSameAs(first.adapter());
+      try (Lease first = store.lease(AdapterRef.of("qv"));
+          Lease second = store.lease(AdapterRef.of("rslora"))) {
+        assertThat(second.set()).hasToString("rslora");
+        assertThat(store.bytes()).isEqualTo(bytesOf("qv") + bytesOf("rslora"));
+        try (Lease again = store.lease(AdapterRef.of("qv"))) {
+          assertThat(again.set()).isSameAs(first.set());
         }
       }
       assertThat(store.bytes()).isZero();
@@ -105,17 +116,13 @@ class AdapterStoreTest {
   void theLongestUnusedIsEvictedFirst() {
     Map<String, AdapterSource> equal =
         Map.of("a", source("qv"), "b", source("qv"), "c", source("qv"));
-    long bytes;
-    try (AdapterStore store = new AdapterStore(base, Storage.standard(), equal, 1 << 20);
-        Lease lease = store.lease("a")) {
-      bytes = lease.adapter().report().bytes();
-    }
+    long bytes = bytesOf("qv");
     try (AdapterStore store = new AdapterStore(base, Storage.standard(), equal, 2 * bytes)) {
       for (String name : List.of("a", "b", "a", "c", "a")) {
-        store.lease(name).close();
+        store.lease(AdapterRef.of(name)).close();
       }
       assertThat(store.loads()).isEqualTo(3);
-      store.lease("b").close();
+      store.lease(AdapterRef.of("b")).close();
       assertThat(store.loads()).isEqualTo(4);
       assertThat(store.bytes()).isEqualTo(2 * bytes);
     }
@@ -131,13 +138,13 @@ class AdapterStoreTest {
             Storage.standard(),
             Map.of("late", AdapterSource.of(folder.toString())),
             1 << 20)) {
-      assertThatThrownBy(() -> store.lease("late"))
+      assertThatThrownBy(() -> store.lease(AdapterRef.of("late")))
           .isInstanceOf(LoadException.class)
           .hasMessageContaining("adapter_model.safetensors");
       Files.copy(
           good.resolve("adapter_model.safetensors"), folder.resolve("adapter_model.safetensors"));
-      try (Lease lease = store.lease("late")) {
-        assertThat(lease.adapter()).hasToString("late");
+      try (Lease lease = store.lease(AdapterRef.of("late"))) {
+        assertThat(lease.set()).hasToString("late");
       }
     }
   }
@@ -155,7 +162,7 @@ class AdapterStoreTest {
                   await(start);
                   Thread.currentThread().interrupt();
                   try {
-                    store.lease("qv").close();
+                    store.lease(AdapterRef.of("qv")).close();
                     killed.complete(false);
                   } catch (LoadException e) {
                     killed.complete(true);
@@ -163,7 +170,7 @@ class AdapterStoreTest {
                 });
         thread.start();
         await(start);
-        store.lease("qv").close();
+        store.lease(AdapterRef.of("qv")).close();
         thread.join();
         interrupted += killed.get() ? 1 : 0;
         assertThat(store.loads()).isEqualTo(1);
@@ -181,10 +188,10 @@ class AdapterStoreTest {
     AdapterSource resolved = AdapterSource.of(folder.toString()).resolve(Storage.standard());
     Map<String, AdapterSource> sources = Map.of("mine", resolved);
     try (AdapterStore store = new AdapterStore(base, Storage.standard(), sources, 1)) {
-      store.lease("mine").close(); // and evicted at once
+      store.lease(AdapterRef.of("mine")).close(); // and evicted at once
       Files.setLastModifiedTime(
           folder.resolve("adapter_model.safetensors"), FileTime.from(Instant.EPOCH));
-      assertThatThrownBy(() -> store.lease("mine"))
+      assertThatThrownBy(() -> store.lease(AdapterRef.of("mine")))
           .hasMessageEndingWith(
               "its weights have changed since they were first read; start the job again");
     }
@@ -192,7 +199,7 @@ class AdapterStoreTest {
     Files.writeString(
         config, Files.readString(config).replace("\"lora_alpha\": 7", "\"lora_alpha\": 9"));
     try (AdapterStore store = new AdapterStore(base, Storage.standard(), sources, 1)) {
-      assertThatThrownBy(() -> store.lease("mine"))
+      assertThatThrownBy(() -> store.lease(AdapterRef.of("mine")))
           .hasMessageEndingWith(
               "its config has changed since it was validated; start the job again");
     }

@@ -169,7 +169,7 @@ class EngineTest {
             Request.of("", "qv"),
             Request.of("a dog", "qw"),
             Request.of("a dog", "qv+all-linear"),
-            Request.of("a dog", "0.5*qv"),
+            Request.of("a dog", "0*qv"),
             Request.of("a dog", "qv++"),
             new Request("a dog", List.of("qv", "")));
     List<Code> codes =
@@ -177,8 +177,8 @@ class EngineTest {
             Code.TEXT_NULL,
             Code.TEXT_EMPTY,
             Code.ADAPTER_UNKNOWN,
-            Code.ADAPTER_SET_UNSUPPORTED,
-            Code.ADAPTER_SET_UNSUPPORTED,
+            Code.ADAPTER_UNFIT,
+            Code.ADAPTER_SYNTAX,
             Code.ADAPTER_SYNTAX,
             Code.ADAPTER_SYNTAX);
     List<Request> mixed = new ArrayList<>();

@@ -119,11 +119,12 @@ class LeakTest {
 
     private static void cycle(AdapterStore store, int times) {
       for (int i = 0; i < times; i++) {
-        assertThatThrownBy(() -> store.lease("unfit")).isInstanceOf(LoadException.class);
+        assertThatThrownBy(() -> store.lease(AdapterRef.of("unfit")))
+            .isInstanceOf(LoadException.class);
       }
       for (int i = 0; i < times * ADAPTERS; i++) {
-        try (Lease lease = store.lease("a" + i % ADAPTERS)) {
-          assertThat(lease.adapter()).hasToString("a" + i % ADAPTERS);
+        try (Lease lease = store.lease(AdapterRef.of("a" + i % ADAPTERS))) {
+          assertThat(lease.set()).hasToString("a" + i % ADAPTERS);
         }
       }
     }

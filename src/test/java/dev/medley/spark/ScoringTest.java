@@ -189,12 +189,11 @@ class ScoringTest {
     assertThat(base).allSatisfy(row -> assertThat(row.getStruct(2).getList(2)).hasSize(3));
     assertThat(base).allSatisfy(row -> same(row.getStruct(2), base.get(0).getStruct(2)));
     assertThat(scored.get(6).isNullAt(2)).isTrue();
-    assertThat(scored.get(6).getStruct(3))
-        .isEqualTo(
-            RowFactory.create(
-                "ADAPTER_SET_UNSUPPORTED",
-                "adapter: expected one adapter, found qv, all-linear; mixed sets and weights are"
-                    + " not supported yet"));
+    assertThat(scored.get(6).getStruct(3).getString(0)).isEqualTo("ADAPTER_UNFIT");
+    assertThat(scored.get(6).getStruct(3).getString(1))
+        .contains(
+            "classifier.weight: both qv and all-linear bring it; a set takes each module in"
+                + " modules_to_save from one member");
     assertThat(scored.get(7).getStruct(3).getString(0)).isEqualTo("ADAPTER_SYNTAX");
   }
 
@@ -221,7 +220,7 @@ class ScoringTest {
             null,
             null,
             null,
-            "ADAPTER_SET_UNSUPPORTED",
+            "ADAPTER_UNFIT",
             "ADAPTER_UNKNOWN",
             "TEXT_NULL",
             "TEXT_TRUNCATED");
@@ -232,7 +231,7 @@ class ScoringTest {
     assertThat(counters.errorsByCode())
         .isEqualTo(
             Map.of(
-                "ADAPTER_SET_UNSUPPORTED", 1L,
+                "ADAPTER_UNFIT", 1L,
                 "ADAPTER_UNKNOWN", 1L,
                 "TEXT_NULL", 1L,
                 "TEXT_TRUNCATED", 1L));

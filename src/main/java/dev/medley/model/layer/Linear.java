@@ -93,18 +93,13 @@ public final class Linear {
       NDArray ownWeight = slice.set().parameter(weightName);
       NDArray ownBias = slice.set().parameter(biasName);
       weight = ownWeight == null ? Linear.this.weight : ownWeight;
-      NDArray plainBias = ownBias == null ? Linear.this.bias : ownBias;
-      bias = adapter == null ? plainBias : adapter.bias(plainBias);
-      if (bias != plainBias) {
-        bias.attach(
-            x.getManager()); // made of weights, and so theirs, and wanted for this batch only
-      }
+      bias = ownBias == null ? Linear.this.bias : ownBias;
       seen = adapter == null ? x : adapter.input(x);
       takesBias = bias == Linear.this.bias && (adapter == null || adapter.isAdditive());
     }
 
     NDArray output(NDArray y) {
-      return adapter == null ? y : adapter.output(seen, y);
+      return adapter == null ? y : adapter.output(x, y);
     }
 
     void writeInto(NDArray y, boolean fused) {

@@ -56,14 +56,14 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
   private Linear linear(String name, long[] shape, long[] ownShape) {
     NDArray weight = read(name, "weight", shape);
     NDArray bias = read(name, "bias", shape[0]);
-    return new Linear(enter(name, Kind.LINEAR, true, shape, ownShape), weight, bias);
+    return new Linear(enter(name, Kind.LINEAR, true, shape, ownShape, weight, bias), weight, bias);
   }
 
   /** Rows of {@code name.weight} [v, d]. */
   public Embedding embedding(String name, long v, long d) {
     long[] shape = {v, d};
     NDArray weight = read(name, "weight", shape);
-    return new Embedding(enter(name, Kind.EMBEDDING, false, shape, shape), weight);
+    return new Embedding(enter(name, Kind.EMBEDDING, false, shape, shape, weight, null), weight);
   }
 
   /** Layer normalisation by {@code name.weight} [d] and {@code name.bias} [d]. */
@@ -71,13 +71,20 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
     long[] shape = {d};
     NDArray weight = read(name, "weight", shape);
     NDArray bias = read(name, "bias", shape);
-    return new LayerNorm(enter(name, Kind.NORM, true, shape, shape), weight, bias, eps);
+    return new LayerNorm(
+        enter(name, Kind.NORM, true, shape, shape, weight, bias), weight, bias, eps);
   }
 
   private BaseModules.Module enter(
-      String name, Kind kind, boolean hasBias, long[] shape, long[] ownShape) {
+      String name,
+      Kind kind,
+      boolean hasBias,
+      long[] shape,
+      long[] ownShape,
+      NDArray weight,
+      NDArray bias) {
     String path = weights.scope(name).path();
-    var module = new BaseModules.Module(path, kind, place, hasBias, shape, ownShape);
+    var module = new BaseModules.Module(path, kind, place, hasBias, shape, ownShape, weight, bias);
     modules.add(module);
     return module;
   }

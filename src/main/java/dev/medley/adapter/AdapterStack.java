@@ -1,0 +1,128 @@
+package dev.medley.adapter;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Several changes to one linear map, each around those before it. It obeys the law of {@link
+ * LinearAdapter}: x goes in from the outermost to the innermost, the product comes out the other
+ * way, and a weight is merged from the innermost out. That is PEFT's {@code PeftMixedModel},
+ * unmerged, with a wrapper for each member in the order in which they were added.
+ *
+ * @param members innermost first
+ */
+record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
+
+  /**
+   * The members over one base weight.
+   *
+   * @param weight [out, in]; null where the base has none, and then nothing can run
+   * @param owner of the arrays made
+   */
+  static LinearAdapter over(List<LinearAdapter> members, NDArray weight, NDManager owner) {
+    if (weight == null) {
+      return new AdapterStack(members);
+    }
+    List<LinearAdapter> stages = new ArrayList<>();
+    try (NDManager scratch = owner.newSubManager()) {
+      NDArray left = weight;
+      for (LinearAdapter member : members) {
+        LinearAdapter taken = member.correction(left, owner);
+        if (taken != null) {
+          stages.add(taken);
+          left = taken.merge(left);
+          left.attach(scratch);
+        }
+      }
+      for (LinearAdapter member : members) {
+        stages.add(member.over(left, owner));
+      }
+    }
+    return stages.size() == 1 ? stages.get(0) : new AdapterStack(List.copyOf(stages));
+  }
+
+  @Override
+  public NDArray input(NDArray x) {
+    for (int i = members.size() - 1; i >= 0; i--) {
+      x = members.get(i).input(x);
+    }
+    return x;
+  }
+
+  @Override
+  public NDArray output(NDArray x, NDArray y) {
+    NDArray[] seen = new NDArray[members.size()];
+    for (int i = members.size() - 1; i >= 0; i--) {
+      seen[i] = x;
+      x = i == 0 ? x : members.get(i).input(x);
+    }
+    for (int i = 0; i < seen.length; i++) {
+      y = members.get(i).output(seen[i], y);
+    }
+    return y;
+  }
+
+  @Override
+  public boolean isAdditive() {
+    return members.stream().allMatch(LinearAdapter::isAdditive);
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    NDArray merged = weight;
+    for (LinearAdapter member : members) {
+      NDArray inner = merged;
+      merged = member.merge(inner);
+      if (inner != weight && inner != merged) {
+        inner.close();
+      }
+    }
+    return merged;
+  }
+
+  @Override
+  public NDArray bias(NDArray base, NDArray bias) {
+    NDArray changed = bias;
+    for (LinearAdapter member : members) {
+      NDArray inner = changed;
+      changed = member.bias(base, inner);
+      if (inner != bias && inner != changed) {
+        inner.close();
+      }
+    }
+    return changed;
+  }
+
+  /** Several changes to one table, innermost first. */
+  record Table(List<EmbeddingAdapter> members) implements EmbeddingAdapter {
+
+    /** The members over one base table; {@code owner} of the arrays made. */
+    static EmbeddingAdapter over(List<EmbeddingAdapter> members, NDArray table, NDManager owner) {
+      List<EmbeddingAdapter> bound = members.stream().map(m -> m.over(table, owner)).toList();
+      return bound.size() == 1 ? bound.get(0) : new Table(bound);
+    }
+
+    @Override
+    public NDArray output(NDArray ids, NDArray y) {
+      for (EmbeddingAdapter member : members) {
+        y = member.output(ids, y);
+      }
+      return y;
+    }
+
+    @Override
+    public NDArray merge(NDArray table) {
+      NDArray merged = table;
+      for (EmbeddingAdapter member : members) {
+        NDArray inner = merged;
+        merged = member.merge(inner);
+        if (inner != table && inner != merged) {
+          inner.close();
+        }
+      }
+      return merged;
+    }
+  }
+}
