@@ -6,7 +6,7 @@ each of these with the layer's name: lin.weight, deep.lin.weight.
 """
 
 import torch
-from peft import AdaLoraConfig, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, ShiraConfig
+from peft import AdaLoraConfig, KasaConfig, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, ShiraConfig
 from safetensors.torch import load_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -104,11 +104,33 @@ def main():
     case("bias_all", linear(), bias="all")
     case("bias_lora_only", linear(), bias="lora_only")
     case("fan_in_fan_out", conv1d, fan_in_fan_out=True)
+    variants()
     loha()
     lokr()
     oft()
     shira()
     adalora()
+
+
+def variants():
+    """Of LoRA. What some take from the base when PEFT loads them is what they were trained without."""
+    both, bare = ("lin", "deep.lin"), linear(bias=False)
+    case("dora", linear(), use_dora=True)
+    case("dora_rslora_no_base_bias", bare, use_dora=True, use_rslora=True)
+    case("dora_bias_all", linear(), use_dora=True, bias="all")
+    case("dora_conv1d", conv1d, use_dora=True, fan_in_fan_out=True)
+    case("dora_embedding", embedding, use_dora=True)
+    case("dora_two_layers", two_linears, both, use_dora=True, rank_pattern={"deep.lin": 3})
+    case("pissa", linear(), init_lora_weights="pissa")
+    case("pissa_wide", linear(inputs=OUT, outputs=IN), init_lora_weights="pissa", rank_pattern={"lin": 9})
+    case("pissa_conv1d", conv1d, init_lora_weights="pissa", fan_in_fan_out=True)
+    case("pissa_dora", linear(), init_lora_weights="pissa", use_dora=True)
+    case("olora", linear(), init_lora_weights="olora", use_rslora=True)
+    case("olora_wide", linear(inputs=OUT, outputs=IN), init_lora_weights="olora")
+    case("kasa", linear(), kasa_config=KasaConfig())
+    case("kasa_patterns", two_linears, both, kasa_config=KasaConfig(), rank_pattern={"deep.lin": 3})
+    case("orthogonal", linear(), r=4, init_lora_weights="orthogonal")
+    case("mica", linear(), init_lora_weights="mica")
 
 
 def loha():

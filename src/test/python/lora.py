@@ -11,7 +11,7 @@ import enum
 import json
 
 import torch
-from peft import AdaLoraConfig, BOFTConfig, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftModel, ShiraConfig
+from peft import AdaLoraConfig, BOFTConfig, KasaConfig, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftModel, ShiraConfig
 from safetensors.torch import load_file
 from transformers import (
     BertConfig,
@@ -143,6 +143,12 @@ def bert_sequence():
     bert("resized-targeted", resized_embeddings, start=resize, save_embedding_layers=True)
     bert("resized-saved", {"modules_to_save": ["word_embeddings"]}, start=resize, save_embedding_layers=True)
     bert("dropout", {"lora_dropout": 0.25})
+    bert("dora", {"use_dora": True, "target_modules": ["query", "dense"]})
+    bert("dora-embeddings", {"use_dora": True, "target_modules": ["word_embeddings", "value"]})
+    bert("pissa", {"init_lora_weights": "pissa"})
+    bert("olora", {"init_lora_weights": "olora", "use_rslora": True})
+    bert("kasa", {"kasa_config": KasaConfig()})
+    bert("pissa-dora", {"init_lora_weights": "pissa", "use_dora": True})
     # PEFT itself saves false for a Linear; read as true it warns and goes on as if it were false.
     bert("fan-in-fan-out", {}, edit=lambda folder: edit_config(folder, fan_in_fan_out=True))
     other("loha-qv", LoHaConfig, {"r": 3, "alpha": 7})
@@ -273,7 +279,7 @@ def refused():
     other_base = BertForSequenceClassification(config)
     other_base.name_or_path = other_base.config.name_or_path = "another-bert"
 
-    bad("dora", use_dora=True)
+    bad("pissa-niter", edit=lambda folder: edit_config(folder, init_lora_weights="pissa_niter_4"))
     bad("wrong-rank", edit=edit_tensors(wrong_rank))
     bad("other-base", model=other_base)
     bad("extra-key", edit=edit_tensors(lambda t: t.update({query.format(9, "A"): t[query.format(0, "A")].clone()})))

@@ -31,6 +31,7 @@ final class AdaLora {
       json.ignore("lora_ga_config", "megatron_config", "megatron_core", "runtime_config");
       json.ignore("ensure_weight_tying", "qalora_group_size");
       json.refuseIfSet("AdaLoRA has no such thing", Lora.Config.VARIANTS);
+      json.refuseIfSet("AdaLoRA has no such thing", "use_dora", "kasa_config");
       json.refuseIfSet("AdaLoRA has no such thing", "loftq_config");
       return new Config(
           json.positiveInteger("init_r", 12), json.number("lora_alpha", 8), kept(json));

@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import dev.medley.io.JsonObject;
 import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Weights;
-import java.util.Locale;
 
 /**
  * LoRA: ΔW = s·b·a (arXiv 2106.09685), s = alpha/r, or alpha/√r with rsLoRA (arXiv 2312.03732).
@@ -76,6 +75,8 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       double alpha,
       boolean rslora,
       boolean bias,
+      boolean dora,
+      BaseCorrection correction,
       ModulePatterns ranks,
       ModulePatterns alphas)
       implements AdapterMethod {
@@ -83,14 +84,12 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
      * Keys that make something else of LoRA; the configs of types that grew out of it have them.
      */
     static final String[] VARIANTS = {
-      "use_dora",
       "use_qalora",
       "layer_replication",
       "target_parameters",
       "trainable_token_indices",
       "alora_invocation_tokens",
       "arrow_config",
-      "kasa_config",
       "use_bdlora",
       "velora_config",
       "monteclora_config"
@@ -103,33 +102,21 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       // PEFT transposes only when it merges, and sets it by the layer's kind, not by this value.
       json.ignore("fan_in_fan_out");
       json.refuseIfSet("it changes the result", VARIANTS);
-      parseInit(json);
+      boolean bias = json.bool("lora_bias", false);
+      boolean dora = json.bool("use_dora", false);
+      BaseCorrection correction = BaseCorrection.parse(json);
+      if (dora && (bias || correction == BaseCorrection.KASA)) {
+        json.problem("use_dora: PEFT has no DoRA with lora_bias or kasa_config");
+      }
       return new Config(
           json.positiveInteger("r", 8),
           json.positiveNumber("lora_alpha", 8),
           json.bool("use_rslora", false),
-          json.bool("lora_bias", false),
+          bias,
+          dora,
+          correction,
           ModulePatterns.parse(json, "rank_pattern"),
           ModulePatterns.parse(json, "alpha_pattern"));
-    }
-
-    /** Most ways to start training leave no trace; some change the base again at every load. */
-    private static void parseInit(JsonObject json) {
-      var node = json.node("init_lora_weights");
-      if (node == null || node.isBoolean()) {
-        return;
-      }
-      String init = node.asText().toLowerCase(Locale.ROOT);
-      switch (init) {
-        case "gaussian", "eva", "orthogonal" -> {}
-        default ->
-            json.problem(
-                "init_lora_weights: "
-                    + node
-                    + " may change the base weights when PEFT loads the adapter, which is not"
-                    + " supported yet; save it with path_initial_model_for_weight_conversion to"
-                    + " get plain LoRA");
-      }
     }
 
     @Override
@@ -143,7 +130,25 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       NDArray a = params.get("lora_A.weight", rank, in);
       NDArray b = params.get("lora_B.weight", out, rank);
       NDArray shift = bias ? params.get("lora_B.bias", out) : null;
-      return new Lora(a, b, scaling(module, rank), shift);
+      NDArray m = dora ? params.get("lora_magnitude_vector", out) : null;
+      NDArray diagonal = correction == BaseCorrection.KASA ? params.get("lora_diag", rank) : null;
+      double s = scaling(module, rank);
+      correction.check(module, params, rank, out, in);
+      if (a == null || b == null || dora && m == null) {
+        return null;
+      }
+      if (diagonal != null) {
+        NDArray plain = a;
+        try (plain;
+            diagonal) {
+          a = Kernels.scaleRows(plain, diagonal);
+        }
+      }
+      Lora lora = new Lora(a, b, s, shift);
+      LinearAdapter change = dora ? new Dora(lora, m, null) : lora;
+      return correction == BaseCorrection.NONE
+          ? change
+          : new BaseCorrection.Corrected(change, correction, rank, s);
     }
 
     @Override
@@ -151,7 +156,15 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       long rank = rank(module);
       NDArray a = params.get("lora_embedding_A", rank, v);
       NDArray b = params.get("lora_embedding_B", d, rank);
-      return new Table(a == null ? null : contiguousTranspose(a), b, scaling(module, rank));
+      NDArray m = dora ? params.get("lora_magnitude_vector", d) : null;
+      if (bias) {
+        params.problem(params.path() + ": PEFT has no lora_bias for embeddings");
+      }
+      if (a == null || b == null || dora && m == null) {
+        return null;
+      }
+      Table table = new Table(contiguousTranspose(a), b, scaling(module, rank));
+      return dora ? new Dora.Table(table, m, null) : table;
     }
 
     private static NDArray contiguousTranspose(NDArray a) {

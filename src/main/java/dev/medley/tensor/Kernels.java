@@ -249,6 +249,46 @@ public final class Kernels {
     return call("scatter", values, places, rows, columns);
   }
 
+  /** Each row of x times its number. x [m, n], d [m] → [m, n] */
+  public static NDArray scaleRows(NDArray x, NDArray d) {
+    return call("scale_rows", x, d);
+  }
+
+  /** y ← y ⊙ d, broadcast. y […, n], d [n] */
+  public static void scaleInto(NDArray y, NDArray d) {
+    call("mul_", y, d).close();
+  }
+
+  /** origin + (x − origin) ⊙ d, origin 0 where null. x, origin, d [n] → [n] */
+  public static NDArray scaleFrom(NDArray x, NDArray origin, NDArray d) {
+    return origin == null ? call("mul", x, d) : call("scale_from", x, origin, d);
+  }
+
+  /** m divided by the Euclidean length of each row of x. m [rows], x [rows, columns] → [rows] */
+  public static NDArray gainOfRows(NDArray m, NDArray x) {
+    return call("gain", m, x, 1L);
+  }
+
+  /** The same by columns. m [columns] → [columns] */
+  public static NDArray gainOfColumns(NDArray m, NDArray x) {
+    return call("gain", m, x, 0L);
+  }
+
+  /** Right singular vectors of the r largest singular values, computed in float32. → [r, in] */
+  public static NDArray largest(NDArray weight, long r) {
+    return call("largest", weight, r);
+  }
+
+  /** Those of the r smallest of min(out, in) singular values. weight [out, in] → [r, in] */
+  public static NDArray smallest(NDArray weight, long r) {
+    return call("smallest", weight, r);
+  }
+
+  /** The first r columns of Q, weight = Q·R with Q orthonormal. weight [out, in] → [out, r] */
+  public static NDArray leadingColumns(NDArray weight, long r) {
+    return call("leading_columns", weight, r);
+  }
+
   /** x ⊙ y, broadcast. */
   public static NDArray multiply(NDArray x, NDArray y) {
     return call("mul", x, y);

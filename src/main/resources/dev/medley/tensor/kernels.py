@@ -122,6 +122,26 @@ class Kernels(Module):
     return torch.view(into, [rows, columns])
   def mul(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
     return torch.mul(x, y)
+  def mul_(self: __torch__.Kernels, y: Tensor, d: Tensor) -> Tensor:
+    return torch.mul_(y, d)
+  def scale_rows(self: __torch__.Kernels, x: Tensor, d: Tensor) -> Tensor:
+    return torch.mul(x, torch.unsqueeze(d, 1))
+  def scale_from(self: __torch__.Kernels, x: Tensor, origin: Tensor, d: Tensor) -> Tensor:
+    return torch.add(origin, torch.mul(torch.sub(x, origin), d))
+  def gain(self: __torch__.Kernels, m: Tensor, x: Tensor, axis: int) -> Tensor:
+    length = torch.norm(torch.to(x, 6), 2, [axis])
+    return torch.to(torch.div(torch.to(m, 6), length), ops.prim.dtype(m))
+  def right_vectors(self: __torch__.Kernels, weight: Tensor) -> Tensor:
+    _0, _1, vh = torch.linalg_svd(torch.to(weight, 6), False)
+    return torch.to(vh, ops.prim.dtype(weight))
+  def largest(self: __torch__.Kernels, weight: Tensor, r: int) -> Tensor:
+    return torch.clone(torch.narrow((self).right_vectors(weight, ), 0, 0, r))
+  def smallest(self: __torch__.Kernels, weight: Tensor, r: int) -> Tensor:
+    vh = (self).right_vectors(weight, )
+    return torch.clone(torch.narrow(vh, 0, torch.sub(torch.size(vh, 0), r), r))
+  def leading_columns(self: __torch__.Kernels, weight: Tensor, r: int) -> Tensor:
+    q, _0 = torch.linalg_qr(torch.to(weight, 6))
+    return torch.contiguous(torch.to(torch.narrow(q, 1, 0, r), ops.prim.dtype(weight)))
   def transpose(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.contiguous(torch.t(x))
   def at(self: __torch__.Kernels, x: Tensor, place: int) -> Tensor:

@@ -142,7 +142,7 @@ class AdaptedModelTest {
       delimiter = '|',
       textBlock =
           """
-          dora               | use_dora: true is not supported: it changes the result
+          pissa-niter        | init_lora_weights: "pissa_niter_4" is not supported: PEFT changes the base's weights by it
           alora              | alora_invocation_tokens:
           other-type         | peft_type: expected one of [LORA, LOHA, LOKR, OFT, SHIRA, ADALORA], got BOFT
           unknown-config-key | unknown

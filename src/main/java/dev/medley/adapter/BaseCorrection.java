@@ -1,0 +1,95 @@
+package dev.medley.adapter;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.medley.io.JsonObject;
+import dev.medley.tensor.Kernels;
+import dev.medley.tensor.Weights;
+import java.util.Locale;
+
+/**
+ * What some kinds of LoRA take from the base's weight before they are trained, and PEFT again from
+ * every base that they are loaded on: W ← W − c, c of rank r. Here it is a change of the adapter's
+ * own, innermost, so that no other row's base feels it.
+ */
+enum BaseCorrection {
+  NONE,
+  /** The r largest singular components (arXiv 2404.02948). */
+  PISSA,
+  /** s·Q·R of the first r columns of Q and rows of R, W = Q·R (arXiv 2406.01775). */
+  OLORA,
+  /** The r smallest singular components (arXiv 2412.06071). */
+  KASA;
+
+  /** From {@code init_lora_weights}, most values of which leave no trace, and kasa_config. */
+  static BaseCorrection parse(JsonObject json) {
+    boolean kasa = json.node("kasa_config") != null;
+    JsonNode init = json.node("init_lora_weights");
+    String name = init == null || init.isBoolean() ? "" : init.asText().toLowerCase(Locale.ROOT);
+    if (kasa && !name.isEmpty() && !name.equals("gaussian")) {
+      json.problem("init_lora_weights: PEFT has no " + init + " with kasa_config");
+    }
+    return switch (name) {
+      case "", "gaussian", "eva", "orthogonal", "mica" -> kasa ? KASA : NONE;
+      case "pissa" -> PISSA;
+      case "olora" -> OLORA;
+      default -> {
+        json.problem(
+            "init_lora_weights: "
+                + init
+                + " is not supported: PEFT changes the base's weights by it, at random or from"
+                + " data that is not in the file; save the adapter with"
+                + " path_initial_model_for_weight_conversion to get plain LoRA");
+        yield NONE;
+      }
+    };
+  }
+
+  /** Notes a problem where a weight has too few components. */
+  void check(String module, Weights params, long r, long out, long in) {
+    long all = Math.min(out, in);
+    if (this == KASA ? r >= all : this != NONE && r > all) {
+      params.problem(module + ": expected a rank below " + all + ", found " + r + ", for " + this);
+    }
+  }
+
+  /** −c as a change of rank r. weight [out, in]; {@code owner} of its arrays */
+  private Lora of(NDArray weight, long r, double s, NDManager owner) {
+    NDArray a;
+    NDArray b;
+    double scale = -1;
+    if (this == OLORA) {
+      b = Kernels.leadingColumns(weight, r); // [out, r], orthonormal
+      try (NDArray bt = Kernels.transpose(b)) {
+        a = Kernels.product(bt, weight); // [r, in]
+      }
+      scale = -s;
+    } else {
+      a = this == PISSA ? Kernels.largest(weight, r) : Kernels.smallest(weight, r); // [r, in]
+      b = Kernels.linear(weight, a, null); // [out, r]
+    }
+    a.attach(owner);
+    b.attach(owner);
+    return new Lora(a, b, scale, null);
+  }
+
+  /** A change that comes with such a correction. */
+  record Corrected(LinearAdapter change, BaseCorrection kind, long r, double s)
+      implements LinearAdapter {
+    @Override
+    public LinearAdapter correction(NDArray weight, NDManager owner) {
+      return kind.of(weight, r, s, owner);
+    }
+
+    @Override
+    public LinearAdapter over(NDArray weight, NDManager owner) {
+      return change.over(weight, owner);
+    }
+
+    @Override
+    public NDArray merge(NDArray weight) {
+      throw new IllegalStateException("not bound to a base");
+    }
+  }
+}
