@@ -4,6 +4,7 @@ import layers
 import lora
 import models
 import pipelines
+import sets
 import tokenizers_
 
 models.main()
@@ -11,3 +12,4 @@ tokenizers_.main()
 layers.main()
 lora.main()
 pipelines.main()
+sets.main()

@@ -7,6 +7,7 @@ import dev.medley.adapter.BaseModules.Module;
 import dev.medley.io.LoadException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -60,63 +61,95 @@ public final class MixedSet implements AdapterSet {
    */
   public static MixedSet of(List<Member> members, BaseModules base, NDManager owner) {
     String name = members.stream().map(Member::toString).collect(Collectors.joining("+"));
+    Map<Module, List<LinearAdapter>> linearChanges = new LinkedHashMap<>();
+    Map<Module, List<EmbeddingAdapter>> tableChanges = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>(conflicts(members));
-    Map<String, LinearAdapter> linears = new HashMap<>();
-    Map<String, EmbeddingAdapter> embeddings = new HashMap<>();
-    Map<String, NDArray> parameters = new HashMap<>();
-    for (Member member : members) {
-      parameters.putAll(member.adapter.parts().parameters());
-    }
     for (Module module : base.all()) {
       if (module.kind() == Kind.EMBEDDING) {
-        List<EmbeddingAdapter> changes = new ArrayList<>();
-        for (Member member : members) {
-          EmbeddingAdapter change = member.adapter.parts().embeddings().get(module.path());
-          if (change != null) {
-            EmbeddingAdapter scaled = member.weight == 1 ? change : change.scaled(member.weight);
-            changes.add(scaled == null ? unscalable(member, module, change, problems) : scaled);
-          }
-        }
-        if (!changes.isEmpty() && problems.isEmpty()) {
-          NDArray table = parameters.getOrDefault(module.parameter("weight"), module.weight());
-          embeddings.put(module.path(), AdapterStack.Table.over(changes, table, owner));
-        }
+        tableChanges.put(module, tables(members, module, problems));
       } else {
-        List<LinearAdapter> changes = new ArrayList<>();
-        for (Member member : members) {
-          LinearAdapter change = member.adapter.parts().linears().get(module.path());
-          if (change != null) {
-            LinearAdapter scaled = member.weight == 1 ? change : change.scaled(member.weight);
-            changes.add(scaled == null ? unscalable(member, module, change, problems) : scaled);
-          }
-        }
-        if (!changes.isEmpty() && problems.isEmpty()) {
-          LinearAdapter stack = AdapterStack.over(changes, module.weight(), owner);
-          linears.put(module.path(), stack);
-          NDArray plain = parameters.getOrDefault(module.parameter("bias"), module.bias());
-          NDArray bias = stack.bias(plain, plain);
-          if (bias != plain) {
-            bias.attach(owner);
-            parameters.put(module.parameter("bias"), bias);
-          }
-        }
+        linearChanges.put(module, linears(members, module, problems));
       }
     }
     if (!problems.isEmpty()) {
       throw new LoadException(name, problems);
     }
+    Map<String, LinearAdapter> linears = new HashMap<>();
+    Map<String, EmbeddingAdapter> embeddings = new HashMap<>();
+    Map<String, NDArray> parameters = new HashMap<>();
+    members.forEach(member -> parameters.putAll(member.adapter.parts().parameters()));
+    tableChanges.forEach(
+        (module, changes) -> {
+          if (!changes.isEmpty()) {
+            NDArray table = parameters.getOrDefault(module.parameter("weight"), module.weight());
+            embeddings.put(module.path(), AdapterStack.Table.over(changes, table, owner));
+          }
+        });
+    linearChanges.forEach(
+        (module, changes) -> {
+          if (!changes.isEmpty()) {
+            LinearAdapter stack = AdapterStack.over(changes, module.weight(), owner);
+            linears.put(module.path(), stack);
+            NDArray plain = parameters.getOrDefault(module.parameter("bias"), module.bias());
+            NDArray bias = stack.bias(plain, plain);
+            if (bias != plain) {
+              bias.attach(owner);
+              parameters.put(module.parameter("bias"), bias);
+            }
+          }
+        });
     return new MixedSet(name, linears, embeddings, parameters);
   }
 
-  private static <T> T unscalable(Member member, Module module, T change, List<String> problems) {
-    problems.add(
-        member
-            + ": the contribution of "
-            + member.adapter.config().type()
-            + " to "
-            + module.path()
-            + " cannot be scaled apart from the base's; use the adapter whole");
-    return change;
+  /**
+   * The members' changes to one linear map, innermost first: in the members' order, but for OFT.
+   * PEFT keeps neighbours of one type in one layer, which applies them in their order, and so turns
+   * x by the first of them first: of two neighbours the later is the inner one.
+   */
+  private static List<LinearAdapter> linears(
+      List<Member> members, Module module, List<String> problems) {
+    List<LinearAdapter> changes = new ArrayList<>();
+    int firstNeighbour = 0;
+    AdapterType last = null;
+    for (Member member : members) {
+      LinearAdapter change = member.adapter.parts().linears().get(module.path());
+      if (change != null) {
+        AdapterType type = member.adapter.config().type();
+        firstNeighbour = type == last ? firstNeighbour : changes.size();
+        last = type;
+        LinearAdapter scaled = member.weight == 1 ? change : change.scaled(member.weight);
+        changes.add(type == AdapterType.OFT ? firstNeighbour : changes.size(), scaled);
+        if (scaled == null) {
+          problems.add(unscalable(member, module));
+        }
+      }
+    }
+    return changes;
+  }
+
+  /** The members' changes to one table, in their order. */
+  private static List<EmbeddingAdapter> tables(
+      List<Member> members, Module module, List<String> problems) {
+    List<EmbeddingAdapter> changes = new ArrayList<>();
+    for (Member member : members) {
+      EmbeddingAdapter change = member.adapter.parts().embeddings().get(module.path());
+      if (change != null) {
+        changes.add(member.weight == 1 ? change : change.scaled(member.weight));
+        if (changes.get(changes.size() - 1) == null) {
+          problems.add(unscalable(member, module));
+        }
+      }
+    }
+    return changes;
+  }
+
+  private static String unscalable(Member member, Module module) {
+    return member
+        + ": the contribution of "
+        + member.adapter.config().type()
+        + " to "
+        + module.path()
+        + " cannot be scaled apart from the base's; use the adapter whole";
   }
 
   /**
@@ -126,14 +159,13 @@ public final class MixedSet implements AdapterSet {
   private static List<String> conflicts(List<Member> members) {
     Set<String> problems = new LinkedHashSet<>();
     for (int i = 0; i < members.size(); i++) {
-      for (int j = 0; j < i; j++) {
-        if (members.get(i).adapter != members.get(j).adapter) {
+      Adapter later = members.get(i).adapter;
+      for (Member member : members.subList(0, i)) {
+        Adapter one = member.adapter;
+        if (one != later) {
           problems.addAll(
               AdapterReport.conflicts(
-                  members.get(j).adapter.toString(),
-                  members.get(j).adapter.report(),
-                  members.get(i).adapter.toString(),
-                  members.get(i).adapter.report()));
+                  one.toString(), one.report(), later.toString(), later.report()));
         }
       }
     }

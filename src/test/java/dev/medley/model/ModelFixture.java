@@ -77,12 +77,17 @@ record ModelFixture(
   }
 
   Adapter adapter(String folder) {
-    Location location = Fixtures.location("models/" + name + "/" + folder);
+    return adapterAt("models/" + name + "/" + folder, folder);
+  }
+
+  /** An adapter that does not lie with this model's own. */
+  Adapter adapterAt(String folder, String adapterName) {
+    Location location = Fixtures.location(folder);
     try (Checkpoint checkpoint = Checkpoint.open(Storage.standard(), location, "adapter_model")) {
       String json = Files.readString(location.resolve("adapter_config.json").path());
       AdapterConfig config = AdapterConfig.parse(json, folder + "/adapter_config.json");
       return new AdapterLoader(model.modules(), precision)
-          .load(folder, config, checkpoint, owner.newSubManager());
+          .load(adapterName, config, checkpoint, owner.newSubManager());
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     }

@@ -1,0 +1,143 @@
+package dev.medley.adapter;
+
+import static dev.medley.Close.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import dev.medley.Fixtures;
+import dev.medley.Fixtures.Expected;
+import dev.medley.adapter.BaseModules.Kind;
+import dev.medley.adapter.BaseModules.Module;
+import dev.medley.adapter.BaseModules.Place;
+import dev.medley.adapter.MixedSet.Member;
+import dev.medley.io.Checkpoint;
+import dev.medley.io.LoadException;
+import dev.medley.io.Location;
+import dev.medley.io.Storage;
+import dev.medley.tensor.Kernels;
+import dev.medley.tensor.Precision;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Ordered sets on one layer: dynamic and merged, as PEFT computes them unmerged. */
+class MixedSetTest {
+  private static final String FOLDER = "sets/layer";
+  private static final double TOLERANCE = 1e-5;
+
+  private static NDManager owner;
+  private static Expected fixture;
+  private static BaseModules base;
+  private static final Map<String, Adapter> ADAPTERS = new HashMap<>();
+
+  @BeforeAll
+  static void load() {
+    owner = NDManager.newBaseManager();
+    fixture = Fixtures.expected(FOLDER, owner);
+    NDArray weight = fixture.get("weight");
+    long[] shape = weight.getShape().getShape();
+    base = new BaseModules("none", "");
+    base.add(
+        new Module(
+            "lin", Kind.LINEAR, Place.BASE, true, shape, shape, weight, fixture.get("bias")));
+  }
+
+  @AfterAll
+  static void close() {
+    owner.close();
+    ADAPTERS.clear();
+  }
+
+  static Stream<String> sets() {
+    try (NDManager owner = NDManager.newBaseManager()) {
+      return Fixtures.expected(FOLDER, owner).checkpoint().tensors().keySet().stream()
+          .filter(name -> !List.of("x", "weight", "bias").contains(name))
+          .toList()
+          .stream();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("sets")
+  void dynamicAndMergedGiveWhatPeftGives(String expression) {
+    NDArray expected = fixture.get(expression);
+    try (NDManager scratch = owner.newSubManager()) {
+      MixedSet set = MixedSet.of(members(expression), base, scratch);
+      NDArray x = fixture.get("x").duplicate();
+      x.attach(scratch);
+      NDArray own = set.parameter("lin.bias");
+      NDArray bias = own == null ? fixture.get("bias") : own;
+      LinearAdapter stack = set.linear("lin");
+      NDArray weight = fixture.get("weight");
+
+      NDArray y = stack.output(x, Kernels.linear(stack.input(x), weight, null));
+      assertClose(y.add(bias), expected, TOLERANCE);
+      assertClose(Kernels.linear(x, stack.merge(weight), bias), expected, TOLERANCE);
+    }
+  }
+
+  /** Otherwise a test of order could not fail. */
+  @ParameterizedTest
+  @ValueSource(strings = {"lora+oft oft+lora", "loha+oft oft+loha", "oft+shira shira+oft"})
+  void orderMattersInTheFixtures(String pair) {
+    NDArray one = fixture.get(pair.split(" ")[0]);
+    NDArray other = fixture.get(pair.split(" ")[1]);
+    assertThat(one.sub(other).abs().max().getFloat()).isGreaterThan(0.1f);
+  }
+
+  @Test
+  void thereAreEnoughSets() {
+    assertThat(sets().filter(set -> set.split("\\+").length == 2)).hasSizeGreaterThanOrEqualTo(36);
+    assertThat(sets().filter(set -> set.split("\\+").length > 2 && !set.contains("*")))
+        .hasSizeGreaterThanOrEqualTo(100);
+    assertThat(sets().filter(set -> set.contains("*"))).hasSizeGreaterThanOrEqualTo(12);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"oft", "dora", "pissa", "olora", "kasa"})
+  void whatCannotBeScaledIsRefused(String name) {
+    List<Member> members = members("lora+0.5*" + name);
+    assertThatThrownBy(() -> MixedSet.of(members, base, owner))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining(
+            "0.5*"
+                + name
+                + ": the contribution of "
+                + members.get(1).adapter().config().type()
+                + " to lin cannot be scaled apart from the base's; use the adapter whole");
+  }
+
+  private static List<Member> members(String expression) {
+    List<Member> members = new ArrayList<>();
+    for (String member : expression.split("\\+")) {
+      String[] parts = member.split("\\*");
+      Adapter adapter = ADAPTERS.computeIfAbsent(parts[parts.length - 1], MixedSetTest::adapter);
+      members.add(new Member(adapter, parts.length == 1 ? 1 : Double.parseDouble(parts[0])));
+    }
+    return members;
+  }
+
+  private static Adapter adapter(String name) {
+    Location location = Fixtures.location(FOLDER + "/adapters/" + name);
+    try (Checkpoint checkpoint = Checkpoint.open(Storage.standard(), location, "adapter_model")) {
+      String json = Files.readString(location.resolve("adapter_config.json").path());
+      return new AdapterLoader(base, Precision.FLOAT32)
+          .load(name, AdapterConfig.parse(json, name), checkpoint, owner.newSubManager());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
