@@ -54,6 +54,11 @@ final class AdaLora {
     }
 
     @Override
+    public boolean isScalable() {
+      return true;
+    }
+
+    @Override
     public String rank() {
       var ranks = kept.values().stream().mapToLong(n -> n).summaryStatistics();
       return kept.isEmpty() || ranks.getMin() == ranks.getMax()

@@ -52,6 +52,18 @@ public record AdapterConfig(
     return method.rank();
   }
 
+  /** Why a set may not scale the adapter's contribution so, as in {@code 0.7*math}; or nothing. */
+  public List<String> unscalable(String member, double weight) {
+    return weight == 1 || method.isScalable()
+        ? List.of()
+        : List.of(
+            member
+                + ": what "
+                + type
+                + " does under this config cannot be scaled apart from the base's output; use the"
+                + " adapter whole");
+  }
+
   /** {@code target_modules} in one line. */
   public String targetNames() {
     return targets.toString();

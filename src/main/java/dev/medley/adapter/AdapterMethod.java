@@ -11,6 +11,14 @@ interface AdapterMethod {
   String rank();
 
   /**
+   * Whether the contribution can be scaled apart from the base's, as that of a type can which adds
+   * to the weight and does nothing else to it.
+   */
+  default boolean isScalable() {
+    return false;
+  }
+
+  /**
    * The same with the tensors that all modules share, which stand in the file as {@code
    * base_model.NAME}, such as VeRA's projections.
    */

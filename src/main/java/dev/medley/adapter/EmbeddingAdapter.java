@@ -25,12 +25,8 @@ public interface EmbeddingAdapter {
     return this;
   }
 
-  /**
-   * The same change with its contribution scaled.
-   *
-   * @return null where there is no contribution that could be scaled apart from the base's
-   */
+  /** The same change with its contribution scaled, for types that say they can be. */
   default EmbeddingAdapter scaled(double factor) {
-    return null;
+    throw new IllegalStateException("this change cannot be scaled");
   }
 }

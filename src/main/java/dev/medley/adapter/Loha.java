@@ -30,6 +30,11 @@ final class Loha {
     }
 
     @Override
+    public boolean isScalable() {
+      return true;
+    }
+
+    @Override
     public String rank() {
       return ranks.range(r);
     }

@@ -57,6 +57,11 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
     }
 
     @Override
+    public boolean isScalable() {
+      return true;
+    }
+
+    @Override
     public String rank() {
       return ranks.range(r);
     }

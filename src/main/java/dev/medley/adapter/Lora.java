@@ -120,6 +120,11 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
     }
 
     @Override
+    public boolean isScalable() {
+      return !dora && correction == BaseCorrection.NONE;
+    }
+
+    @Override
     public String rank() {
       return ranks.range(r);
     }

@@ -63,16 +63,16 @@ public final class MixedSet implements AdapterSet {
     String name = members.stream().map(Member::toString).collect(Collectors.joining("+"));
     Map<Module, List<LinearAdapter>> linearChanges = new LinkedHashMap<>();
     Map<Module, List<EmbeddingAdapter>> tableChanges = new LinkedHashMap<>();
-    List<String> problems = new ArrayList<>(conflicts(members));
-    for (Module module : base.all()) {
-      if (module.kind() == Kind.EMBEDDING) {
-        tableChanges.put(module, tables(members, module, problems));
-      } else {
-        linearChanges.put(module, linears(members, module, problems));
-      }
-    }
+    List<String> problems = conflicts(members);
     if (!problems.isEmpty()) {
       throw new LoadException(name, problems);
+    }
+    for (Module module : base.all()) {
+      if (module.kind() == Kind.EMBEDDING) {
+        tableChanges.put(module, tables(members, module));
+      } else {
+        linearChanges.put(module, linears(members, module));
+      }
     }
     Map<String, LinearAdapter> linears = new HashMap<>();
     Map<String, EmbeddingAdapter> embeddings = new HashMap<>();
@@ -106,8 +106,7 @@ public final class MixedSet implements AdapterSet {
    * PEFT keeps neighbours of one type in one layer, which applies them in their order, and so turns
    * x by the first of them first: of two neighbours the later is the inner one.
    */
-  private static List<LinearAdapter> linears(
-      List<Member> members, Module module, List<String> problems) {
+  private static List<LinearAdapter> linears(List<Member> members, Module module) {
     List<LinearAdapter> changes = new ArrayList<>();
     int firstNeighbour = 0;
     AdapterType last = null;
@@ -117,49 +116,36 @@ public final class MixedSet implements AdapterSet {
         AdapterType type = member.adapter.config().type();
         firstNeighbour = type == last ? firstNeighbour : changes.size();
         last = type;
-        LinearAdapter scaled = member.weight == 1 ? change : change.scaled(member.weight);
-        changes.add(type == AdapterType.OFT ? firstNeighbour : changes.size(), scaled);
-        if (scaled == null) {
-          problems.add(unscalable(member, module));
-        }
+        changes.add(
+            type == AdapterType.OFT ? firstNeighbour : changes.size(),
+            member.weight == 1 ? change : change.scaled(member.weight));
       }
     }
     return changes;
   }
 
   /** The members' changes to one table, in their order. */
-  private static List<EmbeddingAdapter> tables(
-      List<Member> members, Module module, List<String> problems) {
+  private static List<EmbeddingAdapter> tables(List<Member> members, Module module) {
     List<EmbeddingAdapter> changes = new ArrayList<>();
     for (Member member : members) {
       EmbeddingAdapter change = member.adapter.parts().embeddings().get(module.path());
       if (change != null) {
         changes.add(member.weight == 1 ? change : change.scaled(member.weight));
-        if (changes.get(changes.size() - 1) == null) {
-          problems.add(unscalable(member, module));
-        }
       }
     }
     return changes;
   }
 
-  private static String unscalable(Member member, Module module) {
-    return member
-        + ": the contribution of "
-        + member.adapter.config().type()
-        + " to "
-        + module.path()
-        + " cannot be scaled apart from the base's; use the adapter whole";
-  }
-
   /**
    * What keeps members from standing in one set: a parameter that two bring, a module that one
-   * brings and another changes, or the biases of two, of which PEFT takes only one's.
+   * brings and another changes, the biases of two, of which PEFT takes only one's, or a weight
+   * before an adapter that cannot be scaled.
    */
   private static List<String> conflicts(List<Member> members) {
     Set<String> problems = new LinkedHashSet<>();
     for (int i = 0; i < members.size(); i++) {
       Adapter later = members.get(i).adapter;
+      problems.addAll(later.config().unscalable(members.get(i).toString(), members.get(i).weight));
       for (Member member : members.subList(0, i)) {
         Adapter one = member.adapter;
         if (one != later) {

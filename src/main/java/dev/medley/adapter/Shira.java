@@ -23,6 +23,11 @@ final class Shira {
     }
 
     @Override
+    public boolean isScalable() {
+      return true;
+    }
+
+    @Override
     public String rank() {
       return Long.toString(r);
     }

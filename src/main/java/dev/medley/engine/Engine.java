@@ -6,7 +6,6 @@ import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.tensor.Torch;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +33,7 @@ public final class Engine implements AutoCloseable {
   private final boolean ownsBase;
   private final TextTokenizer tokenizer;
   private final AdapterStore store;
-  private final Map<String, AdapterRef> sets = new HashMap<>();
+  private final Map<String, AdapterRef> sets;
   private final ReadWriteLock open = new ReentrantReadWriteLock();
   private boolean closed;
 
@@ -46,7 +45,7 @@ public final class Engine implements AutoCloseable {
     base.checkUnchanged(); // the tokenizer is read now
     this.tokenizer = base.tokenizer(spec.batching().maxLength(), spec.task());
     this.store = new AdapterStore(base, storage, spec.adapters(), adapterBudget);
-    spec.sets().forEach((name, members) -> sets.put(name, AdapterRef.parse(members)));
+    this.sets = spec.namedSets();
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.medley.engine;
 
 import dev.medley.tensor.Precision;
 import java.io.Serializable;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -11,7 +12,8 @@ import java.util.Map;
  *
  * @param base path or URI of an HF folder
  * @param adapters by the name that rows use
- * @param sets named ordered sets of adapters
+ * @param sets named ordered sets, each element as in an adapter column: {@code math}, {@code
+ *     0.7*math}
  */
 public record EngineSpec(
     String base,
@@ -40,6 +42,19 @@ public record EngineSpec(
   /** The same files by other paths. */
   public EngineSpec with(String otherBase, Map<String, AdapterSource> otherAdapters) {
     return new EngineSpec(otherBase, task, otherAdapters, sets, dtype, device, batching, onError);
+  }
+
+  /** The same with other named sets. */
+  public EngineSpec withSets(Map<String, List<String>> otherSets) {
+    return new EngineSpec(
+        base, task, adapters, Map.copyOf(otherSets), dtype, device, batching, onError);
+  }
+
+  /** The named sets, read. Throws IllegalArgumentException where one cannot be. */
+  Map<String, AdapterRef> namedSets() {
+    Map<String, AdapterRef> read = new HashMap<>();
+    sets.forEach((name, members) -> read.put(name, AdapterRef.parse(members)));
+    return read;
   }
 
   /** The same with rows put together otherwise. */

@@ -41,8 +41,9 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       String name, String type, String rank, String targets, long bytes, List<String> problems) {}
 
   /** Checks all of it; finds every problem rather than the first. */
-  public static Validation of(EngineSpec spec, Storage storage) {
+  public static Validation of(EngineSpec given, Storage storage) {
     List<String> problems = new ArrayList<>();
+    EngineSpec spec = SetManifest.expand(given, storage, problems);
     TextModel base = null;
     try {
       base = TextModel.outline(storage, Location.of(spec.base()), spec.task().head());
@@ -55,17 +56,12 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       problems.add(e.getMessage());
     }
     Map<String, AdapterSource> resolved = new LinkedHashMap<>();
+    Map<String, Read> reads = new LinkedHashMap<>();
     List<AdapterCheck> checks = new ArrayList<>();
     for (var adapter : spec.adapters().entrySet()) {
-      checks.add(check(adapter.getKey(), adapter.getValue(), base, storage, resolved));
+      checks.add(check(adapter.getKey(), adapter.getValue(), base, storage, resolved, reads));
     }
-    spec.sets()
-        .forEach(
-            (name, members) ->
-                members.stream()
-                    .filter(member -> !spec.adapters().containsKey(member))
-                    .forEach(
-                        member -> problems.add("set " + name + ": no adapter is named " + member)));
+    spec.sets().forEach((name, members) -> checkSet(name, members, spec, reads, problems));
     EngineSpec ready = spec.with(spec.base(), resolved);
     return new Validation(ready, checks, problems);
   }
@@ -79,12 +75,56 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     TextTokenizer.of(storage, folder, spec.task(), positions, maxLength, files).close();
   }
 
+  /** What a set's members must be known by. */
+  private record Read(AdapterConfig config, AdapterReport report) {}
+
+  private static void checkSet(
+      String name,
+      List<String> elements,
+      EngineSpec spec,
+      Map<String, Read> reads,
+      List<String> problems) {
+    List<String> found = new ArrayList<>();
+    try {
+      AdapterRef.checkName(name);
+      if (spec.adapters().containsKey(name)) {
+        found.add("an adapter has the same name");
+      }
+      List<AdapterRef.Member> members = AdapterRef.parse(elements).members();
+      if (members.isEmpty()) {
+        found.add("expected at least one adapter, found none");
+      }
+      for (int i = 0; i < members.size(); i++) {
+        AdapterRef.Member member = members.get(i);
+        Read read = reads.get(member.name());
+        if (!spec.adapters().containsKey(member.name())) {
+          found.add("no adapter is named " + member.name());
+        }
+        if (read == null) {
+          continue;
+        }
+        found.addAll(read.config.unscalable(member.toString(), member.weight()));
+        for (AdapterRef.Member one : members.subList(0, i)) {
+          Read other = reads.get(one.name());
+          if (other != null && !one.name().equals(member.name())) {
+            found.addAll(
+                AdapterReport.conflicts(one.name(), other.report, member.name(), read.report));
+          }
+        }
+      }
+    } catch (IllegalArgumentException e) {
+      found.add(e.getMessage());
+    }
+    found.forEach(problem -> problems.add("set " + name + ": " + problem));
+  }
+
   private static AdapterCheck check(
       String name,
       AdapterSource source,
       TextModel base,
       Storage storage,
-      Map<String, AdapterSource> resolved) {
+      Map<String, AdapterSource> resolved,
+      Map<String, Read> reads) {
     resolved.put(name, source);
     List<String> problems = new ArrayList<>();
     AdapterConfig config = null;
@@ -104,6 +144,7 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       bytes = headers.values().stream().mapToLong(tensor -> tensor.bytes()).sum();
       if (base != null) {
         AdapterReport report = new AdapterLoader(base.modules(), null).check(config, headers);
+        reads.put(name, new Read(config, report));
         problems.addAll(report.problems());
         for (String parameter : base.absent()) {
           if (!report.shapes().containsKey(parameter)) {

@@ -73,6 +73,11 @@ public record Location(String uri) implements Serializable {
     return shown.substring(shown.lastIndexOf('/') + 1);
   }
 
+  /** The folder that this is in. */
+  public Location parent() {
+    return new Location(uri.substring(0, Math.max(1, uri.lastIndexOf('/'))));
+  }
+
   public boolean isLocal() {
     return uri.startsWith("/");
   }

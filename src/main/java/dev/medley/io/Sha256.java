@@ -33,7 +33,8 @@ public final class Sha256 {
     return hex(digest);
   }
 
-  static String of(String text) {
+  /** The hash of a text in UTF-8. */
+  public static String of(String text) {
     MessageDigest digest = digest();
     digest.update(text.getBytes(StandardCharsets.UTF_8));
     return hex(digest);

@@ -4,11 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.adapter.AdapterConfig;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.engine.SetManifest;
 import dev.medley.engine.Validation;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
+import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.io.StoredType;
 import dev.medley.io.TensorInfo;
@@ -16,6 +18,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -32,7 +35,8 @@ import picocli.CommandLine.Spec;
 /** Shows what is in a folder, by its small files and the headers of its weights. */
 @Command(
     name = "inspect",
-    description = "Shows what is in the folder of a base model or an adapter; loads no weights.")
+    description =
+        "Shows what is in the folder of a base model, an adapter or a saved set; loads no weights.")
 final class Inspect implements Callable<Integer> {
   private static final String UNSET = "-";
 
@@ -49,7 +53,9 @@ final class Inspect implements Callable<Integer> {
   @Override
   public Integer call() {
     Location folder = Location.of(path);
-    if (storage.exists(folder.resolve("adapter_config.json"))) {
+    if (SetManifest.isAt(storage, folder)) {
+      set(folder);
+    } else if (storage.exists(folder.resolve("adapter_config.json"))) {
       adapter(folder);
     } else if (storage.exists(folder.resolve("config.json"))) {
       base(folder);
@@ -57,7 +63,10 @@ final class Inspect implements Callable<Integer> {
       String found = storage.exists(folder) ? "neither" : "no folder";
       throw new LoadException(
           folder.toString(),
-          "expected a folder with config.json or adapter_config.json, found " + found);
+          "expected a folder with config.json, adapter_config.json or "
+              + SetManifest.FILE
+              + ", found "
+              + found);
     }
     PrintWriter out = spec.commandLine().getOut();
     out.print(table);
@@ -88,6 +97,39 @@ final class Inspect implements Callable<Integer> {
     problems.addAll(
         Validation.of(EngineSpec.of(folder.uri(), FeatureExtraction.AUTO, Map.of()), storage)
             .problems());
+  }
+
+  /** Members innermost first, and whether their files are still those that were put together. */
+  private void set(Location folder) {
+    SetManifest manifest = SetManifest.read(storage, folder);
+    line("mixed set", folder.toString());
+    line("base model", manifest.base());
+    line("base fingerprint", manifest.fingerprint());
+    int place = 0;
+    for (SetManifest.Member member : manifest.members()) {
+      Location adapter = Location.of(member.source().uri());
+      line(
+          "member " + ++place, (member.weight() == 1 ? "" : member.weight() + "*") + member.name());
+      line("  path", adapter.toString());
+      try {
+        Location file = adapter.resolve("adapter_config.json");
+        Path read = storage.fetch(file);
+        line("  peft_type", text(JsonObject.read(read, file.toString()), "peft_type"));
+        same("adapter_config.json", member.configSha256(), read, adapter);
+        Path weights = storage.fetch(adapter.resolve("adapter_model.safetensors"));
+        same("adapter_model.safetensors", member.source().sha256(), weights, adapter);
+      } catch (LoadException e) {
+        problems.add(e.getMessage());
+      }
+    }
+  }
+
+  private void same(String name, String sha256, Path file, Location adapter) {
+    String found = Sha256.of(file);
+    line("  " + name, found.equals(sha256) ? sha256 : "changed");
+    if (!found.equals(sha256)) {
+      problems.add(adapter.resolve(name) + ": expected the hash " + sha256 + ", found " + found);
+    }
   }
 
   private void adapter(Location folder) {

@@ -115,9 +115,10 @@ class MixedSetTest {
         .hasMessageContaining(
             "0.5*"
                 + name
-                + ": the contribution of "
+                + ": what "
                 + members.get(1).adapter().config().type()
-                + " to lin cannot be scaled apart from the base's; use the adapter whole");
+                + " does under this config cannot be scaled apart from the base's output; use the"
+                + " adapter whole");
   }
 
   private static List<Member> members(String expression) {

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -125,6 +126,92 @@ class AdapterStoreTest {
       store.lease(AdapterRef.of("b")).close();
       assertThat(store.loads()).isEqualTo(4);
       assertThat(store.bytes()).isEqualTo(2 * bytes);
+    }
+  }
+
+  private static AdapterRef set(String expression) {
+    return AdapterRef.parse(List.of(expression));
+  }
+
+  private static AdapterStore members(long budget) {
+    Map<String, AdapterSource> sources = new HashMap<>();
+    for (String name : List.of("lora", "oft", "pissa")) {
+      String folder = "sets/bert/adapters/" + name;
+      sources.put(name, AdapterSource.of(Fixtures.path(folder).toString()));
+    }
+    return new AdapterStore(base, Storage.standard(), sources, budget);
+  }
+
+  @Test
+  void setIsCompiledOnceHoweverManyAsk() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try (AdapterStore store = members(1 << 20)) {
+      CountDownLatch start = new CountDownLatch(1);
+      List<Future<AdapterSet>> sets = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        sets.add(
+            threads.submit(
+                () -> {
+                  start.await();
+                  try (Lease lease = store.lease(set("lora+oft"))) {
+                    return lease.set();
+                  }
+                }));
+      }
+      start.countDown();
+      for (Future<AdapterSet> set : sets) {
+        assertThat(set.get()).isSameAs(sets.get(0).get());
+      }
+      assertThat(store.loads()).isEqualTo(2);
+      try (Lease other = store.lease(set("oft+lora"))) {
+        assertThat(other.set()).isNotSameAs(sets.get(0).get());
+      }
+      assertThat(store.loads()).isEqualTo(2);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  /** A set counts for what it adds: the correction that PiSSA makes of the base. */
+  @Test
+  void setKeepsItsMembersAndGoesWithThem() {
+    int before = base.owner().getManagedArrays().size();
+    try (AdapterStore store = members(1)) {
+      try (Lease lease = store.lease(set("lora+pissa"))) {
+        long members;
+        try (Lease one = store.lease(AdapterRef.of("lora"));
+            Lease other = store.lease(AdapterRef.of("pissa"))) {
+          members = store.bytes();
+          assertThat(List.of(one.set(), other.set())).doesNotContain(lease.set());
+        }
+        assertThat(store.bytes()).isEqualTo(members);
+        assertThat(store.loads()).isEqualTo(2);
+      }
+      assertThat(store.bytes()).isZero();
+      store.lease(set("lora+pissa")).close();
+      assertThat(store.loads()).isEqualTo(4);
+    }
+    assertThat(base.owner().getManagedArrays()).hasSize(before);
+  }
+
+  @Test
+  void setThatFailsLeavesItsMembersFree() {
+    try (AdapterStore store =
+        new AdapterStore(
+            base,
+            Storage.standard(),
+            Map.of("qv", source("qv"), "rslora", source("rslora")),
+            1 << 20)) {
+      assertThatThrownBy(() -> store.lease(set("qv+rslora")))
+          .isInstanceOf(LoadException.class)
+          .hasMessageContaining("both qv and rslora bring it");
+      assertThatThrownBy(() -> store.lease(set("qv+rslora"))).isInstanceOf(LoadException.class);
+      assertThat(store.loads()).isEqualTo(2);
+      store.lease(AdapterRef.of("qv")).close();
+    }
+    try (AdapterStore store = store(1)) {
+      assertThatThrownBy(() -> store.lease(set("qv+rslora"))).isInstanceOf(LoadException.class);
+      assertThat(store.bytes()).isZero(); // nobody holds them any more
     }
   }
 

@@ -3,6 +3,8 @@ package dev.medley.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.medley.Fixtures;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,6 +64,45 @@ class InspectTest {
   }
 
   @Test
+  void savedSetShowsItsMembersInOrder(@TempDir Path folder) throws IOException {
+    Path adapters = Fixtures.path("sets/bert/adapters");
+    Path conf = folder.resolve("job.conf");
+    Files.writeString(
+        conf,
+        "medley { base = \"%s\", task = feature-extraction\n"
+                .formatted(Fixtures.path("models/bert-sequence"))
+            + "adapters { a = \"%s/lora\", b = \"%s/oft\" }\n".formatted(adapters, adapters)
+            + "sets { both = [\"0.5*a\", \"b\"] }\n"
+            + "input { format = json, path = rows, text = text, adapter = adapter }\n"
+            + "output { format = json, path = out } }");
+    Path set = folder.resolve("set");
+    String[] save = {"save-set", conf.toString(), "--set", "both", "--to", set.toString()};
+    assertThat(CommandLineRun.of(save))
+        .isEqualTo(new CommandLineRun(Medley.OK, set + "/mixed_set.json\n", ""));
+
+    CommandLineRun run = CommandLineRun.of("inspect", set.toString());
+    assertThat(run.err()).isEmpty();
+    assertThat(run.code()).isEqualTo(Medley.OK);
+    assertThat(run.out().lines().map(line -> line.replaceAll(" +", " ").strip()).toList())
+        .containsSubsequence(
+            "mixed set " + set,
+            "base model bert-sequence",
+            "member 1 0.5*a",
+            "peft_type LORA",
+            "member 2 b",
+            "peft_type OFT");
+    assertThat(run.out()).containsPattern("base fingerprint +[0-9a-f]{64}\n");
+
+    Path file = set.resolve("mixed_set.json");
+    Files.writeString(
+        file,
+        Files.readString(file).replaceFirst("\"sha256\" : \".{8}", "\"sha256\" : \"00000000"));
+    CommandLineRun changed = CommandLineRun.of("inspect", set.toString());
+    assertThat(changed.code()).isEqualTo(Medley.FAILED);
+    assertThat(changed.out()).contains("adapter_model.safetensors", "changed", "expected the hash");
+  }
+
+  @Test
   void folderOfNeitherKindIsAnError(@TempDir Path folder) {
     CommandLineRun empty = CommandLineRun.of("inspect", folder.toString());
     assertThat(empty)
@@ -71,8 +112,8 @@ class InspectTest {
                 "",
                 "medley inspect failed: "
                     + folder
-                    + ": expected a folder with config.json or adapter_config.json, found"
-                    + " neither\n"));
+                    + ": expected a folder with config.json, adapter_config.json or mixed_set.json,"
+                    + " found neither\n"));
     assertThat(CommandLineRun.of("inspect", folder + "/none").err()).endsWith("found no folder\n");
   }
 }

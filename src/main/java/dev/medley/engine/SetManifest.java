@@ -1,0 +1,251 @@
+package dev.medley.engine;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.medley.io.JsonObject;
+import dev.medley.io.LoadException;
+import dev.medley.io.Location;
+import dev.medley.io.Sha256;
+import dev.medley.io.Storage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A mixed set saved in a folder of its own, as {@code mixed_set.json}: which adapters in which
+ * order and with which weights, the hashes of their files, and the base they were put together for.
+ * Such a folder may stand wherever an adapter's may. PEFT has no such thing.
+ *
+ * @param base last part of the base's path, for people
+ * @param fingerprint of the base, see {@link #fingerprint}
+ * @param members innermost first
+ */
+public record SetManifest(String base, String fingerprint, List<Member> members) {
+  /** The name of the file. */
+  public static final String FILE = "mixed_set.json";
+
+  private static final String FORMAT = "medley-mixed-set";
+  private static final long VERSION = 1;
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+  /**
+   * One adapter of the set.
+   *
+   * @param source with the hash of its weights
+   * @param configSha256 hash of {@code adapter_config.json}
+   */
+  public record Member(String name, double weight, AdapterSource source, String configSha256) {}
+
+  /**
+   * Describes a set of a spec's adapters; reads all of their files and the base's.
+   *
+   * @param expression as in an adapter column: {@code 0.7*math+polite}, or a named set
+   * @throws LoadException where a file cannot be read
+   * @throws IllegalArgumentException where the spec has no such adapter
+   */
+  public static SetManifest of(Storage storage, EngineSpec spec, String expression) {
+    AdapterRef ref = AdapterRef.parse(List.of(expression)).expand(spec.namedSets());
+    if (ref.members().isEmpty()) {
+      throw new IllegalArgumentException("set: expected adapters, found " + expression);
+    }
+    List<Member> members = new ArrayList<>();
+    for (AdapterRef.Member member : ref.members()) {
+      AdapterSource source = spec.adapters().get(member.name());
+      if (source == null) {
+        throw new IllegalArgumentException("set: no adapter is named " + member.name());
+      }
+      Location folder = source.location();
+      String weights = Sha256.of(storage.fetch(folder.resolve("adapter_model.safetensors")));
+      String config = Sha256.of(storage.fetch(folder.resolve("adapter_config.json")));
+      members.add(
+          new Member(
+              member.name(), member.weight(), source.absolute().withSha256(weights), config));
+    }
+    Location base = Location.of(spec.base());
+    return new SetManifest(base.name(), fingerprint(storage, base), List.copyOf(members));
+  }
+
+  /**
+   * What a base is: the hash of the names and hashes of its {@code config.json} and weights.
+   * Another split into files is another base.
+   */
+  public static String fingerprint(Storage storage, Location base) {
+    StringBuilder files = new StringBuilder();
+    storage.list(base).stream()
+        .filter(name -> name.equals("config.json") || name.endsWith(".safetensors"))
+        .sorted()
+        .forEach(
+            name ->
+                files
+                    .append(Sha256.of(storage.fetch(base.resolve(name))))
+                    .append("  ")
+                    .append(name)
+                    .append('\n'));
+    return Sha256.of(files.toString());
+  }
+
+  /** Whether a folder, or the path of the file itself, is a manifest's. */
+  public static boolean isAt(Storage storage, Location folder) {
+    return folder.name().equals(FILE)
+        || !storage.exists(folder.resolve("adapter_config.json"))
+            && storage.exists(folder.resolve(FILE));
+  }
+
+  /** Reads a folder's, or the file itself. Throws LoadException with every problem. */
+  public static SetManifest read(Storage storage, Location folderOrFile) {
+    Location folder = folderOrFile.name().equals(FILE) ? folderOrFile.parent() : folderOrFile;
+    JsonObject json = JsonObject.read(storage, folder.resolve(FILE));
+    if (!FORMAT.equals(json.string("format")) || json.integer("version", 0) != VERSION) {
+      json.problem("format: expected " + FORMAT + ", version " + VERSION);
+    }
+    JsonObject base = json.object("base");
+    List<Member> members = new ArrayList<>();
+    JsonNode list = json.node("members");
+    if (list == null || !list.isArray() || list.isEmpty()) {
+      json.problem("members: expected at least one, found " + list);
+    } else {
+      for (JsonNode member : list) {
+        members.add(
+            member(
+                folder,
+                JsonObject.parse(
+                    member.toString(), json.where() + " members[" + members.size() + "]")));
+      }
+    }
+    String name = base == null ? null : base.string("name");
+    String fingerprint = base == null ? null : base.string("fingerprint");
+    if (base != null) {
+      base.done();
+    }
+    json.done();
+    return new SetManifest(name, fingerprint, List.copyOf(members));
+  }
+
+  private static Member member(Location folder, JsonObject json) {
+    String path = json.string("path");
+    String sha256 = json.string("sha256");
+    String name = json.string("name");
+    Member member = null;
+    try {
+      AdapterRef.checkName(name);
+      boolean whole = path.startsWith("/") || path.contains(":");
+      String uri = whole ? path : folder.resolve(path).uri();
+      member =
+          new Member(
+              name,
+              json.number("weight", 1),
+              AdapterSource.of(uri, json.strings("labels")).withSha256(sha256),
+              json.string("config_sha256"));
+    } catch (IllegalArgumentException e) {
+      json.problem(e.getMessage());
+    }
+    json.done();
+    return member;
+  }
+
+  /**
+   * Writes the file, and the folder if there is none. A member below it is named by its place
+   * there.
+   */
+  public void write(Path folder) {
+    ObjectNode json = JSON.createObjectNode();
+    json.put("format", FORMAT).put("version", VERSION);
+    json.putObject("base").put("name", base).put("fingerprint", fingerprint);
+    for (Member member : members) {
+      ObjectNode entry = json.withArray("members").addObject();
+      entry.put("name", member.name()).put("weight", member.weight());
+      entry.put("path", path(folder, member.source().location()));
+      entry.put("sha256", member.source().sha256()).put("config_sha256", member.configSha256());
+      if (!member.source().labels().isEmpty()) {
+        member.source().labels().forEach(entry.putArray("labels")::add);
+      }
+    }
+    try {
+      Files.createDirectories(folder);
+      Files.writeString(folder.resolve(FILE), JSON.writeValueAsString(json) + "\n");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String path(Path folder, Location adapter) {
+    Path own = folder.toAbsolutePath().normalize();
+    return adapter.isLocal() && adapter.path().startsWith(own)
+        ? own.relativize(adapter.path()).toString()
+        : adapter.toString(); // without the user of a URI, who may have a password
+  }
+
+  /**
+   * A spec with each manifest among its adapters replaced by its members, named {@code set/member},
+   * and by a named set. What does not fit is added to the problems.
+   */
+  static EngineSpec expand(EngineSpec spec, Storage storage, List<String> problems) {
+    Map<String, AdapterSource> adapters = new LinkedHashMap<>();
+    Map<String, List<String>> sets = new LinkedHashMap<>(spec.sets());
+    String[] fingerprint = new String[1];
+    spec.adapters()
+        .forEach(
+            (name, source) -> {
+              if (source.configJson() != null || !isAt(storage, source.location())) {
+                adapters.put(name, source);
+                return;
+              }
+              try {
+                SetManifest manifest = read(storage, source.location());
+                if (fingerprint[0] == null) {
+                  fingerprint[0] = fingerprint(storage, Location.of(spec.base()));
+                }
+                if (!fingerprint[0].equals(manifest.fingerprint)) {
+                  problems.add(
+                      "set "
+                          + name
+                          + ": was put together for the base "
+                          + manifest.base
+                          + " with fingerprint "
+                          + manifest.fingerprint
+                          + ", found one with "
+                          + fingerprint[0]
+                          + "; save it again over this base");
+                }
+                sets.put(name, manifest.enter(name, adapters, storage, problems));
+              } catch (LoadException e) {
+                problems.add("set " + name + ": " + e.getMessage());
+              }
+            });
+    return spec.with(spec.base(), adapters).withSets(sets);
+  }
+
+  /** Puts the members among adapters; returns what the set is made of. */
+  private List<String> enter(
+      String name, Map<String, AdapterSource> adapters, Storage storage, List<String> problems) {
+    List<String> elements = new ArrayList<>();
+    for (Member member : members) {
+      String full = name + "/" + member.name();
+      adapters.put(full, member.source());
+      elements.add(member.weight() == 1 ? full : member.weight() + "*" + full);
+      Location config = member.source().location().resolve("adapter_config.json");
+      String found = Sha256.of(storage.fetch(config));
+      if (!found.equals(member.configSha256())) {
+        problems.add(
+            "set "
+                + name
+                + ": "
+                + config
+                + ": config_sha256: expected "
+                + member.configSha256()
+                + ", found "
+                + found
+                + "; the file has changed since the set was saved");
+      }
+    }
+    return elements;
+  }
+}

@@ -1,0 +1,296 @@
+package dev.medley.engine;
+
+import static dev.medley.Close.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.medley.Fixtures;
+import dev.medley.engine.Prediction.Classification;
+import dev.medley.engine.Prediction.LabelScore;
+import dev.medley.engine.RowError.Code;
+import dev.medley.io.Storage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Rows under ordered sets, from the adapter column to the prediction. */
+class SetsTest {
+  private static final List<String> MEMBERS =
+      List.of("lora", "loha", "lokr", "oft", "oft2", "shira", "dora", "head", "norms", "table");
+
+  private static final EngineSpec SPEC = spec(MEMBERS);
+
+  private static EngineSpec spec(List<String> members) {
+    Map<String, AdapterSource> adapters = new LinkedHashMap<>();
+    for (String name : members) {
+      adapters.put(name, source("sets/bert/adapters/" + name));
+    }
+    for (String name : List.of("qv", "bias-all", "bias-lora-only", "head-2-labels")) {
+      adapters.put(name, source("models/bert-sequence/adapters/" + name));
+    }
+    return EngineSpec.of(
+        Fixtures.path("models/bert-sequence").toString(), TextClassification.AUTO, adapters);
+  }
+
+  private static AdapterSource source(String folder) {
+    return AdapterSource.of(Fixtures.path(folder).toString());
+  }
+
+  private static Result run(Engine engine, String adapter) {
+    return engine.run(List.of(Request.of("the quick brown dog", adapter))).get(0);
+  }
+
+  private static float[] scores(Result result) {
+    assertThat(result.error()).isNull();
+    List<LabelScore> scores = ((Classification) result.prediction()).scores();
+    float[] numbers = new float[scores.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = scores.get(i).score();
+    }
+    return numbers;
+  }
+
+  private static void same(Result one, Result other) {
+    assertClose(scores(one), scores(other), 1e-5);
+  }
+
+  private static void differ(Result one, Result other) {
+    float[] a = scores(one);
+    float[] b = scores(other);
+    float most = 0;
+    for (int i = 0; i < a.length; i++) {
+      most = Math.max(most, Math.abs(a[i] - b[i]));
+    }
+    assertThat(most).isGreaterThan(1e-3f);
+  }
+
+  @Test
+  void rowsOfDifferentSetsShareABatchAndAreWhatEachIsAlone() {
+    List<String> sets =
+        List.of(
+            "lora",
+            "loha+oft",
+            "oft+loha",
+            "__base__",
+            "0.5*lora",
+            "oft+oft2",
+            "oft2+oft",
+            "dora",
+            "lora+dora",
+            "dora+lora",
+            "head+shira",
+            "norms+table",
+            "lokr+oft+shira",
+            "2*lora");
+    String[] words = {"the", "dog", "runs", "over", "a", "quick", "brown", "fox"};
+    Random random = new Random(11);
+    List<Request> requests = new ArrayList<>();
+    for (int i = 0; i < 90; i++) {
+      StringBuilder text = new StringBuilder("a");
+      for (int n = random.nextInt(9); n > 0; n--) {
+        text.append(' ').append(words[random.nextInt(words.length)]);
+      }
+      requests.add(Request.of(text.toString(), sets.get(i % sets.size())));
+    }
+    try (Engine engine = Engine.load(SPEC)) {
+      List<Result> together = engine.run(requests);
+      for (int i = 0; i < requests.size(); i++) {
+        same(together.get(i), engine.run(List.of(requests.get(i))).get(0));
+      }
+      for (int i = 0; i < sets.size(); i++) {
+        for (int j = 0; j < i; j++) {
+          differ(run(engine, sets.get(i)), run(engine, sets.get(j)));
+        }
+      }
+    }
+  }
+
+  @Test
+  void columnMayHoldAnArrayOrANamedSet() {
+    Map<String, List<String>> named =
+        Map.of("both", List.of("loha", "oft"), "soft", List.of("0.5*lora", "loha"));
+    try (Engine engine = Engine.load(SPEC.withSets(named))) {
+      Result both = run(engine, "loha+oft");
+      same(run(engine, "both"), both);
+      same(
+          engine.run(List.of(new Request("the quick brown dog", List.of("loha", "oft")))).get(0),
+          both);
+      same(run(engine, "both+dora"), run(engine, "loha+oft+dora"));
+      same(run(engine, "soft"), run(engine, "0.5*lora+loha"));
+      same(run(engine, "2*soft"), run(engine, "lora+2*loha"));
+      assertThat(run(engine, "bohh").error())
+          .isEqualTo(
+              new RowError(
+                  Code.ADAPTER_UNKNOWN, "adapter: no adapter is named bohh; did you mean both?"));
+      assertThat(engine.adapterLoads()).isEqualTo(4);
+    }
+  }
+
+  @Test
+  void halfAnAdapterTwiceIsTheWhole() {
+    try (Engine engine = Engine.load(SPEC)) {
+      same(run(engine, "0.5*lora+0.5*lora"), run(engine, "lora"));
+      same(run(engine, "3*lora+-2*lora"), run(engine, "lora"));
+    }
+  }
+
+  @Test
+  void setsThatCannotBePutTogetherAreErrorsOfTheirRowsAlone() {
+    try (Engine engine = Engine.load(SPEC)) {
+      assertThat(run(engine, "head+lora+head-2-labels").error())
+          .isEqualTo(
+              new RowError(
+                  Code.ADAPTER_UNFIT,
+                  "head+lora+head-2-labels: 2 problems:\n"
+                      + "  classifier.bias: both head and head-2-labels bring it; a set takes each"
+                      + " module in modules_to_save from one member\n"
+                      + "  classifier.weight: both head and head-2-labels bring it; a set takes"
+                      + " each module in modules_to_save from one member"));
+      assertThat(run(engine, "0.5*oft").error().message())
+          .isEqualTo(
+              "0.5*oft: 0.5*oft: what OFT does under this config cannot be scaled apart from the"
+                  + " base's output; use the adapter whole");
+      assertThat(run(engine, "bias-all+bias-lora-only").error().message())
+          .contains(
+              "bias: both bias-all and bias-lora-only replace the base's biases; PEFT, too, takes"
+                  + " one adapter with bias in a set");
+      assertThat(run(engine, "lora+nobody").error().code()).isEqualTo(Code.ADAPTER_UNKNOWN);
+      assertThat(run(engine, "lora").error()).isNull();
+    }
+  }
+
+  /** One member's head and one member's biases count, for the rows of that set only. */
+  @Test
+  void whatOneMemberBringsIsTheSets() {
+    try (Engine engine = Engine.load(SPEC)) {
+      Result base = run(engine, "__base__");
+      assertThat(scores(run(engine, "lora+head-2-labels"))).hasSize(2);
+      assertThat(scores(run(engine, "head-2-labels+lora"))).hasSize(2);
+      differ(run(engine, "lora+bias-all"), run(engine, "lora+qv"));
+      assertThat(scores(run(engine, "lora"))).hasSize(3);
+      same(run(engine, "__base__"), base);
+    }
+  }
+
+  @Test
+  void savedSetStandsWhereAnAdapterDoes(@TempDir Path folder) {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "0.5*lora+oft+head").write(folder);
+    Map<String, AdapterSource> adapters =
+        Map.of(
+            "triage",
+            AdapterSource.of(folder.toString()),
+            "dora",
+            source("sets/bert/adapters/dora"));
+    EngineSpec saved = EngineSpec.of(SPEC.base(), SPEC.task(), adapters);
+    try (Engine engine = Engine.load(SPEC);
+        Engine other = Engine.load(saved)) {
+      same(run(other, "triage"), run(engine, "0.5*lora+oft+head"));
+      same(run(other, "triage+dora"), run(engine, "0.5*lora+oft+head+dora"));
+      same(run(other, "triage/oft"), run(engine, "oft"));
+    }
+    SetManifest read =
+        SetManifest.read(storage, dev.medley.io.Location.of(folder + "/mixed_set.json"));
+    assertThat(read.members())
+        .extracting(SetManifest.Member::name)
+        .containsExactly("lora", "oft", "head");
+    assertThat(read.members())
+        .extracting(SetManifest.Member::weight)
+        .containsExactly(0.5, 1.0, 1.0);
+    assertThat(read.base()).isEqualTo("bert-sequence");
+    assertThat(read.fingerprint()).matches("[0-9a-f]{64}");
+  }
+
+  @Test
+  void savedSetWhoseFilesChangedIsRefused(@TempDir Path folder) throws IOException {
+    Path adapter = Files.createDirectories(folder.resolve("set/lora"));
+    Path original = Fixtures.path("sets/bert/adapters/lora");
+    for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(original.resolve(name), adapter.resolve(name));
+    }
+    Storage storage = Storage.standard();
+    EngineSpec spec =
+        EngineSpec.of(
+            SPEC.base(), SPEC.task(), Map.of("lora", AdapterSource.of(adapter.toString())));
+    SetManifest.of(storage, spec, "lora").write(folder.resolve("set"));
+    Path moved = Files.move(folder.resolve("set"), folder.resolve("moved")); // members go with it
+    EngineSpec saved =
+        EngineSpec.of(SPEC.base(), SPEC.task(), Map.of("s", AdapterSource.of(moved.toString())));
+    assertThat(Validation.of(saved, storage).problems()).isEmpty();
+
+    Path config = moved.resolve("lora/adapter_config.json");
+    String text = Files.readString(config);
+    Files.writeString(config, text.replace("\"lora_alpha\": 11", "\"lora_alpha\": 12"));
+    assertThat(Validation.of(saved, storage).problems())
+        .singleElement()
+        .asString()
+        .startsWith("set s: " + config + ": config_sha256: expected ")
+        .endsWith("; the file has changed since the set was saved");
+
+    Files.writeString(config, text);
+    Files.copy(
+        Fixtures.path("sets/bert/adapters/head").resolve("adapter_model.safetensors"),
+        moved.resolve("lora/adapter_model.safetensors"),
+        java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    assertThat(Validation.of(saved, storage).adapters().get(0).problems())
+        .anyMatch(problem -> problem.contains("sha256: expected "));
+  }
+
+  @Test
+  void savedSetOfAnotherBaseIsRefused(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "lora+oft").write(folder);
+    edit(folder, json -> ((ObjectNode) json.get("base")).put("fingerprint", "0".repeat(64)));
+    EngineSpec saved =
+        EngineSpec.of(SPEC.base(), SPEC.task(), Map.of("s", AdapterSource.of(folder.toString())));
+    assertThat(Validation.of(saved, storage).problems())
+        .singleElement()
+        .asString()
+        .startsWith("set s: was put together for the base bert-sequence with fingerprint 000")
+        .endsWith("; save it again over this base");
+
+    edit(folder, json -> json.put("colour", "red"));
+    assertThat(Validation.of(saved, storage).problems())
+        .singleElement()
+        .asString()
+        .contains("mixed_set.json", "colour");
+  }
+
+  private static void edit(Path folder, Consumer<ObjectNode> change) throws IOException {
+    Path file = folder.resolve(SetManifest.FILE);
+    ObjectNode json = (ObjectNode) new ObjectMapper().readTree(file.toFile());
+    change.accept(json);
+    Files.writeString(file, json.toString());
+  }
+
+  @Test
+  void namedSetsAreCheckedBeforeAnyWeightIsRead() {
+    Map<String, List<String>> named = new LinkedHashMap<>();
+    named.put("two-heads", List.of("head", "head-2-labels"));
+    named.put("half-oft", List.of("0.5*oft"));
+    named.put("unknown", List.of("lora", "nobody"));
+    named.put("qv", List.of("lora"));
+    named.put("empty", List.of());
+    named.put("fine", List.of("lora", "oft", "0.3*loha"));
+    assertThat(Validation.of(SPEC.withSets(named), Storage.standard()).problems())
+        .containsExactlyInAnyOrder(
+            "set two-heads: classifier.bias: both head and head-2-labels bring it; a set takes"
+                + " each module in modules_to_save from one member",
+            "set two-heads: classifier.weight: both head and head-2-labels bring it; a set takes"
+                + " each module in modules_to_save from one member",
+            "set half-oft: 0.5*oft: what OFT does under this config cannot be scaled apart from"
+                + " the base's output; use the adapter whole",
+            "set unknown: no adapter is named nobody",
+            "set qv: an adapter has the same name",
+            "set empty: expected at least one adapter, found none");
+  }
+}
