@@ -67,6 +67,39 @@ final class AdaptersJson {
     return adapters;
   }
 
+  static String writeSets(Map<String, List<String>> sets) {
+    ObjectNode json = MAPPER.createObjectNode();
+    sets.forEach((name, members) -> members.forEach(json.withArray(name)::add));
+    return json.toString();
+  }
+
+  /** Throws IllegalArgumentException for anything but names with arrays of members. */
+  static Map<String, List<String>> readSets(String text) {
+    JsonNode json;
+    try {
+      json = MAPPER.readTree(text);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("sets: " + e.getOriginalMessage(), e);
+    }
+    if (!json.isObject()) {
+      throw wrong("sets", "an object of arrays by name", json);
+    }
+    Map<String, List<String>> sets = new LinkedHashMap<>();
+    for (var set : json.properties()) {
+      AdapterRef.checkName(set.getKey());
+      List<String> members = new ArrayList<>();
+      for (JsonNode member : set.getValue()) {
+        members.add(member.asText());
+      }
+      if (!set.getValue().isArray() || members.isEmpty()) {
+        throw wrong("sets." + set.getKey(), "an array of adapters", set.getValue());
+      }
+      AdapterRef.parse(members);
+      sets.put(set.getKey(), members);
+    }
+    return sets;
+  }
+
   private static AdapterSource source(String where, JsonNode json) {
     if (json.isTextual()) {
       return AdapterSource.of(path(where, json));

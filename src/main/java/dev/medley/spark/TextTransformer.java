@@ -51,6 +51,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   private final Param<String> adapterCol;
   private final Param<String> model;
   private final Param<String> adapters;
+  private final Param<String> sets;
   private final IntParam batchSize;
   private final IntParam batchTokens;
   private final IntParam windowRows;
@@ -85,6 +86,15 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
             check(
                 json -> {
                   AdaptersJson.read(json);
+                }));
+    sets =
+        new Param<>(
+            this,
+            "sets",
+            "named ordered sets of adapters, as JSON: {\"name\": [\"adapter\", \"0.7*other\"]}",
+            check(
+                json -> {
+                  AdaptersJson.readSets(json);
                 }));
     batchSize =
         new IntParam(this, "batchSize", "most rows of a forward pass", atLeast("batchSize", 1));
@@ -136,6 +146,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     setDefault(inputCol, "text");
     setDefault(outputCol, "prediction");
     setDefault(adapters, "{}");
+    setDefault(sets, "{}");
     setDefault(batchSize, Batching.DEFAULT.batchSize());
     setDefault(batchTokens, Batching.DEFAULT.batchTokens());
     setDefault(windowRows, Batching.DEFAULT.windowRows());
@@ -178,6 +189,10 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
 
   public Param<String> adapters() {
     return adapters;
+  }
+
+  public Param<String> sets() {
+    return sets;
   }
 
   public IntParam batchSize() {
@@ -285,6 +300,27 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     Map<String, String> paths = new LinkedHashMap<>();
     sources().forEach((name, source) -> paths.put(name, source.uri()));
     return paths;
+  }
+
+  /** Named ordered sets of adapters; replaces all that were there. */
+  public T setSets(Map<String, List<String>> membersByName) {
+    return with(sets, AdaptersJson.writeSets(membersByName));
+  }
+
+  /**
+   * A name for an ordered set of adapters, which rows may use as an adapter's.
+   *
+   * @param members innermost first, each an adapter's name, or {@code 0.7*name}
+   */
+  public T addSet(String name, String... members) {
+    Map<String, List<String>> all = getSets();
+    all.put(name, List.of(members));
+    return with(sets, AdaptersJson.writeSets(all));
+  }
+
+  /** Members of the named sets. */
+  public Map<String, List<String>> getSets() {
+    return AdaptersJson.readSets(getOrDefault(sets));
   }
 
   /** Most rows of a forward pass. */
@@ -424,7 +460,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
         getModel(),
         task(),
         sources(),
-        Map.of(),
+        getSets(),
         Precision.of(getDtype()),
         DeviceChoice.valueOf(upper(getDevice())),
         batching,

@@ -9,12 +9,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.offset;
 
 import dev.medley.Fixtures;
+import dev.medley.engine.AdapterSource;
 import dev.medley.engine.EngineSpec;
+import dev.medley.engine.SetManifest;
 import dev.medley.engine.TextClassification;
 import dev.medley.io.LoadException;
+import dev.medley.io.Storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -29,6 +34,7 @@ import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.util.MLWritable;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,6 +65,8 @@ class TransformersTest {
         .setModel("hdfs://models/bert")
         .setAdapters(Map.of("a \"quoted\"", "path/of a"))
         .addAdapter("b", "path/b", "calm", "zornig ü")
+        .setSets(Map.of("both", List.of("b", "0.5*b")))
+        .addSet("one", "b")
         .setBatchSize(3)
         .setBatchTokens(77)
         .setWindowRows(55)
@@ -193,6 +201,39 @@ class TransformersTest {
         .containsExactly("calm", "angry");
   }
 
+  /** A string, a named set and a saved set are one and the same; each row has its own. */
+  @Test
+  void rowsUnderSetsAreScored(@TempDir Path folder) {
+    Path members = Fixtures.path("sets/bert/adapters");
+    TextClassifier sets =
+        new TextClassifier()
+            .setModel(SEQUENCE.toString())
+            .setAdapterCol("adapter")
+            .addAdapter("lora", members.resolve("lora").toString())
+            .addAdapter("oft", members.resolve("oft").toString())
+            .addSet("both", "0.5*lora", "oft");
+    Map<String, AdapterSource> sources = new LinkedHashMap<>();
+    sets.getAdapters().forEach((name, path) -> sources.put(name, AdapterSource.of(path)));
+    SetManifest.of(
+            Storage.standard(),
+            EngineSpec.of(SEQUENCE.toString(), TextClassification.AUTO, sources),
+            "0.5*lora+oft")
+        .write(folder);
+    sets.addAdapter("saved", folder.toString());
+    List<Row> rows = new ArrayList<>();
+    List<String> adapters =
+        List.of("0.5*lora+oft", "both", "saved", "oft+0.5*lora", "lora", "oft", "__base__");
+    for (String adapter : adapters) {
+      rows.add(RowFactory.create(rows.size(), "a lazy dog", adapter));
+    }
+    List<Row> scored = sets.classify(rows(rows).coalesce(1)).collectAsList();
+    assertThat(scored).allMatch(row -> row.isNullAt(4));
+    List<Float> scores = scored.stream().map(row -> row.getStruct(3).getFloat(1)).toList();
+    assertThat(scores.get(1)).isCloseTo(scores.get(0), offset(1e-6f));
+    assertThat(scores.get(2)).isCloseTo(scores.get(0), offset(1e-6f));
+    assertThat(scores.subList(2, 7)).doesNotHaveDuplicates();
+  }
+
   @Test
   void pipelinesFitSaveLoadAndScore(@TempDir Path folder) throws Exception {
     Dataset<Row> rows = rows(random(20, 4, "qv", null)).coalesce(1);
@@ -266,6 +307,12 @@ class TransformersTest {
         wrong(
             t -> t.set(t.adapters(), "{\"a\": {\"paht\": \"p\"}}"),
             "adapters.a: expected path, labels and sha256, found key paht"),
+        wrong(t -> t.addSet("s"), "sets.s: expected an array of adapters, found []"),
+        wrong(t -> t.set(t.sets(), "[]"), "sets: expected an object of arrays by name, found []"),
+        wrong(
+            t -> t.addSet("s", "0*a"),
+            "adapter: expected a weight other than 0 and infinity, found 0 in 0*a; leave the adapter"
+                + " out"),
         wrong(
             t -> t.set(t.adapters(), "[]"),
             "adapters: expected an object of paths by name, found []"));
