@@ -1,4 +1,4 @@
-"""Ordered mixed sets, as PeftMixedModel computes them unmerged: fixtures/sets/layer and fixtures/sets/bert.
+"""Ordered mixed sets, as PeftMixedModel computes them unmerged: fixtures/sets/layer, fixtures/sets/mlp and fixtures/sets/bert.
 
 adapters/NAME/: the members. expected.safetensors: the base layer (layer) or the inputs (bert), and under each set's own
 name, such as 0.7*lora+oft, what PEFT computes when the members are added and activated in that order.
@@ -204,6 +204,45 @@ def layer(temporary):
     print(len(chosen), "sets on a layer")
 
 
+def mlp(temporary):
+    """The mixed pairs of PEFT's tests/test_mixed.py, and those with OFT and SHiRA that it lacks: both members on the
+    first layer, both on the last, and one on each, either way round."""
+    folder = FIXTURES / "sets" / "mlp"
+
+    class SimpleNet(nn.Module):
+        __module__ = "tiny"
+
+        def __init__(self):
+            super().__init__()
+            self.lin0, self.relu, self.lin1 = nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 14)
+
+        def forward(self, x):
+            return self.lin1(self.relu(self.lin0(x)))
+
+    def make():
+        model = SimpleNet()
+        randomise(model.named_parameters(), generator("set mlp"), 0.3)
+        return model
+
+    for target in ("lin0", "lin1"):
+        members = layer_members([target])
+        members["oft"].oft_block_size = 5
+        for name in [*SIX, *(name + "2" for name in SIX)]:
+            train(f"{name}-{target}", members[name], make, folder, 0.4)
+    x = torch.randn(5, 10, generator=generator("set mlp x"))
+    tensors = {"x": x, **{name: p for name, p in make().named_parameters()}}
+    with torch.no_grad():
+        for a in SIX:
+            for b in SIX:
+                second = b if a != b else b + "2"
+                for one, other in (("lin0", "lin0"), ("lin1", "lin1"), ("lin0", "lin1"), ("lin1", "lin0")):
+                    expression = f"{a}-{one}+{second}-{other}"
+                    model = mixed(expression, folder, make, temporary / "mlp")
+                    tensors[expression] = model.base_model.model(x)
+    write_tensors(folder / "expected.safetensors", tensors)
+    print(len(tensors) - 5, "pairs on two layers")
+
+
 def bert(temporary):
     folder = FIXTURES / "sets" / "bert"
 
@@ -238,6 +277,7 @@ def bert(temporary):
 def main():
     with tempfile.TemporaryDirectory() as temporary:
         layer(Path(temporary))
+        mlp(Path(temporary))
         bert(Path(temporary))
 
 

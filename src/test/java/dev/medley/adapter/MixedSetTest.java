@@ -121,18 +121,77 @@ class MixedSetTest {
                 + " adapter whole");
   }
 
+  /**
+   * The pairs of PEFT's own tests/test_mixed.py, and those with OFT and SHiRA that it lacks: both
+   * on the first layer of an MLP, both on the last, one on each. Once dynamic, once merged.
+   */
+  @Test
+  void pairsOnTwoLayersAreAsInPeft() {
+    try (NDManager own = NDManager.newBaseManager()) {
+      Expected mlp = Fixtures.expected("sets/mlp", own);
+      BaseModules layers = new BaseModules("none", "");
+      for (String path : List.of("lin0", "lin1")) {
+        NDArray weight = mlp.get(path + ".weight");
+        long[] shape = weight.getShape().getShape();
+        NDArray bias = mlp.get(path + ".bias");
+        layers.add(new Module(path, Kind.LINEAR, Place.BASE, true, shape, shape, weight, bias));
+      }
+      Map<String, Adapter> loaded = new HashMap<>();
+      List<String> pairs =
+          mlp.checkpoint().tensors().keySet().stream().filter(name -> name.contains("+")).toList();
+      assertThat(pairs).hasSize(4 * 36);
+      for (String pair : pairs) {
+        List<Member> members = new ArrayList<>();
+        for (String name : pair.split("\\+")) {
+          Adapter adapter =
+              loaded.computeIfAbsent(name, each -> adapter("sets/mlp", each, layers, own));
+          members.add(new Member(adapter, 1));
+        }
+        try (NDManager scratch = own.newSubManager()) {
+          MixedSet set = MixedSet.of(members, layers, scratch);
+          NDArray x = mlp.get("x");
+          NDArray dynamic = layer(set, layers, "lin1", layer(set, layers, "lin0", x, false), false);
+          assertClose(dynamic, mlp.get(pair), TOLERANCE);
+          NDArray merged = layer(set, layers, "lin1", layer(set, layers, "lin0", x, true), true);
+          assertClose(merged, mlp.get(pair), TOLERANCE);
+        }
+      }
+    }
+  }
+
+  /** The first layer ends in a ReLU. */
+  private static NDArray layer(
+      MixedSet set, BaseModules layers, String path, NDArray x, boolean merged) {
+    Module module =
+        layers.all().stream().filter(m -> m.path().equals(path)).findFirst().orElseThrow();
+    NDArray own = set.parameter(module.parameter("bias"));
+    NDArray bias = own == null ? module.bias() : own;
+    LinearAdapter stack = set.linear(path);
+    NDArray y;
+    if (stack == null) {
+      y = Kernels.linear(x, module.weight(), bias);
+    } else if (merged) {
+      y = Kernels.linear(x, stack.merge(module.weight()), bias);
+    } else {
+      y = stack.output(x, Kernels.linear(stack.input(x), module.weight(), null)).add(bias);
+    }
+    return path.equals("lin0") ? Kernels.relu(y) : y;
+  }
+
   private static List<Member> members(String expression) {
     List<Member> members = new ArrayList<>();
     for (String member : expression.split("\\+")) {
       String[] parts = member.split("\\*");
-      Adapter adapter = ADAPTERS.computeIfAbsent(parts[parts.length - 1], MixedSetTest::adapter);
+      Adapter adapter =
+          ADAPTERS.computeIfAbsent(
+              parts[parts.length - 1], name -> adapter(FOLDER, name, base, owner));
       members.add(new Member(adapter, parts.length == 1 ? 1 : Double.parseDouble(parts[0])));
     }
     return members;
   }
 
-  private static Adapter adapter(String name) {
-    Location location = Fixtures.location(FOLDER + "/adapters/" + name);
+  private static Adapter adapter(String folder, String name, BaseModules base, NDManager owner) {
+    Location location = Fixtures.location(folder + "/adapters/" + name);
     try (Checkpoint checkpoint = Checkpoint.open(Storage.standard(), location, "adapter_model")) {
       String json = Files.readString(location.resolve("adapter_config.json").path());
       return new AdapterLoader(base, Precision.FLOAT32)
