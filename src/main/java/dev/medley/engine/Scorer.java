@@ -43,6 +43,7 @@ final class Scorer implements Iterator<Result> {
   /** By what the adapter column holds: the adapters' names, or what is wrong with it. */
   private final Map<List<String>, Choice> choices = new HashMap<>();
 
+  private final Map<AdapterRef, Integer> numbers = new HashMap<>();
   private final Runnable beforeBatch;
   private long position;
   private boolean broken;
@@ -76,6 +77,7 @@ final class Scorer implements Iterator<Result> {
   private List<Row> window() {
     if (choices.size() > KEPT_CHOICES) { // columns may hold ever new names that nobody has
       choices.clear();
+      numbers.clear();
     }
     List<Row> rows = new ArrayList<>();
     int good = 0;
@@ -154,7 +156,7 @@ final class Scorer implements Iterator<Result> {
       return Choice.failed(Code.ADAPTER_SYNTAX, e.getMessage());
     }
     if (ref.members().isEmpty()) {
-      return usable(new Choice(null, choices.size(), null), AdapterSet.BASE);
+      return usable(new Choice(null, numberOf(ref), null), AdapterSet.BASE);
     }
     ref = ref.expand(engine.sets());
     for (AdapterRef.Member member : ref.members()) {
@@ -163,10 +165,15 @@ final class Scorer implements Iterator<Result> {
       }
     }
     try (Lease lease = engine.store().lease(ref)) {
-      return usable(new Choice(ref, choices.size(), null), lease.set());
+      return usable(new Choice(ref, numberOf(ref), null), lease.set());
     } catch (LoadException e) {
       return Choice.failed(Code.ADAPTER_UNFIT, e.getMessage());
     }
+  }
+
+  /** Different spellings of one set are neighbours when rows are sorted. */
+  private int numberOf(AdapterRef ref) {
+    return numbers.computeIfAbsent(ref, key -> numbers.size());
   }
 
   private String unknown(String name) {

@@ -48,8 +48,16 @@ class LeakTest {
     }
     String unfit = Fixtures.path("models/bert-sequence/refused/wrong-rank").toString();
     sources.put("unfit", AdapterSource.of(unfit));
+    for (String name : Fixtures.folders("sets/bert/adapters")) {
+      String folder = "sets/bert/adapters/" + name;
+      sources.put(name, AdapterSource.of(Fixtures.path(folder).toString()));
+    }
     return sources;
   }
+
+  /** What a set may add to its members: norms, corrections, biases, turned inputs. */
+  private static final List<String> SETS =
+      List.of("lora2+oft+dora", "pissa+kasa+0.5*loha", "table+dora-table+oft-table", "oft+oft2");
 
   private static BaseModel base() {
     return BaseModel.load(
@@ -75,7 +83,8 @@ class LeakTest {
           Engine embedder = Engine.on(base, Storage.standard(), embed)) {
         List<Request> rows = new ArrayList<>();
         for (int i = 0; i < 64; i++) {
-          rows.add(Request.of("the quick brown fox ".repeat(1 + i % 5), "a" + i % ADAPTERS));
+          String adapter = i % 4 == 3 ? SETS.get(i / 4 % SETS.size()) : "a" + i % ADAPTERS;
+          rows.add(Request.of("the quick brown fox ".repeat(1 + i % 5), adapter));
         }
         int perRun = 64 / Batching.DEFAULT.batchSize();
         for (int batch = 0; batch < BATCHES / 2; batch += perRun) { // loads all, warms up
@@ -125,6 +134,9 @@ class LeakTest {
       for (int i = 0; i < times * ADAPTERS; i++) {
         try (Lease lease = store.lease(AdapterRef.of("a" + i % ADAPTERS))) {
           assertThat(lease.set()).hasToString("a" + i % ADAPTERS);
+        }
+        if (i % ADAPTERS < SETS.size()) {
+          store.lease(AdapterRef.parse(List.of(SETS.get(i % ADAPTERS)))).close();
         }
       }
     }

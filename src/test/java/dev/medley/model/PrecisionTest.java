@@ -26,7 +26,18 @@ class PrecisionTest {
   }
 
   static Stream<Arguments> cases() {
-    return Stream.of("lora-bias", "loha-qv", "lokr-qv", "oft-qv", "shira-qv", "adalora-qv")
+    return Stream.of(
+            "lora-bias",
+            "loha-qv",
+            "lokr-qv",
+            "oft-qv",
+            "shira-qv",
+            "adalora-qv",
+            "dora",
+            "dora-embeddings",
+            "pissa",
+            "olora",
+            "kasa")
         .flatMap(
             adapter ->
                 Stream.of(Precision.values()).map(precision -> Arguments.of(adapter, precision)));
