@@ -40,7 +40,32 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
         stages.add(member.over(left, owner));
       }
     }
-    return stages.size() == 1 ? stages.get(0) : new AdapterStack(List.copyOf(stages));
+    List<LinearAdapter> joined = joined(stages, owner);
+    return joined.size() == 1 ? joined.get(0) : new AdapterStack(joined);
+  }
+
+  /**
+   * Neighbours that add may change places, so of all LoRAs among them one is made, of the sum of
+   * their ranks: two thin products instead of two for each.
+   */
+  private static List<LinearAdapter> joined(List<LinearAdapter> stages, NDManager owner) {
+    List<LinearAdapter> joined = new ArrayList<>();
+    List<Lora> neighbours = new ArrayList<>();
+    for (LinearAdapter stage : stages) {
+      if (stage instanceof Lora lora) {
+        neighbours.add(lora);
+        continue;
+      }
+      if (!stage.isAdditive() && !neighbours.isEmpty()) {
+        joined.add(Lora.join(List.copyOf(neighbours), owner));
+        neighbours.clear();
+      }
+      joined.add(stage);
+    }
+    if (!neighbours.isEmpty()) {
+      joined.add(Lora.join(neighbours, owner));
+    }
+    return List.copyOf(joined);
   }
 
   @Override

@@ -1,9 +1,12 @@
 package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import dev.medley.io.JsonObject;
 import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Weights;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * LoRA: ΔW = s·b·a (arXiv 2106.09685), s = alpha/r, or alpha/√r with rsLoRA (arXiv 2312.03732).
@@ -42,6 +45,42 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
   @Override
   public LinearAdapter scaled(double factor) {
     return new Lora(a, b, factor * s, shift);
+  }
+
+  /** One that does what all of these do: ΔW = Σ sᵢ·bᵢ·aᵢ. {@code owner} of its arrays */
+  static Lora join(List<Lora> parts, NDManager owner) {
+    if (parts.size() == 1) {
+      return parts.get(0);
+    }
+    try (NDManager scratch = owner.newSubManager()) {
+      NDArray a = Kernels.concat(parts.stream().map(Lora::a).toList()); // [Σr, in]
+      List<NDArray> rows = new ArrayList<>();
+      NDArray shift = null;
+      for (Lora part : parts) {
+        NDArray scaled = Kernels.scale(part.b, part.s);
+        NDArray transposed = Kernels.transpose(scaled); // [r, out]
+        scaled.attach(scratch);
+        transposed.attach(scratch);
+        rows.add(transposed);
+        if (part.shift != null) {
+          NDArray sum =
+              shift == null
+                  ? Kernels.scale(part.shift, part.s)
+                  : Kernels.addScaled(shift, part.shift, part.s);
+          sum.attach(scratch);
+          shift = sum;
+        }
+      }
+      NDArray bt = Kernels.concat(rows); // [Σr, out]
+      bt.attach(scratch);
+      NDArray b = Kernels.transpose(bt);
+      a.attach(owner);
+      b.attach(owner);
+      if (shift != null) {
+        shift.attach(owner);
+      }
+      return new Lora(a, b, 1, shift);
+    }
   }
 
   /**
