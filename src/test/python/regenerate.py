@@ -1,5 +1,6 @@
 """Writes every fixture anew."""
 
+import acceptance
 import layers
 import lora
 import models
@@ -11,5 +12,6 @@ models.main()
 tokenizers_.main()
 layers.main()
 lora.main()
+acceptance.main()
 pipelines.main()
 sets.main()
