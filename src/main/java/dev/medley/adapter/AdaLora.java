@@ -27,28 +27,46 @@ final class AdaLora {
       json.ignore("target_r", "tinit", "tfinal", "deltaT", "beta1", "beta2", "orth_reg_weight");
       json.ignore("total_step", "init_lora_weights", "lora_dropout", "fan_in_fan_out");
       // Inherited from LoRA's config and read by none of AdaLoRA's layers.
-      json.ignore("r", "use_rslora", "alpha_pattern", "lora_bias", "eva_config", "corda_config");
+      json.ignore("r", "use_rslora", "lora_bias", "eva_config", "corda_config");
+      ModulePatterns.parse(json, "alpha_pattern");
       json.ignore("lora_ga_config", "megatron_config", "megatron_core", "runtime_config");
       json.ignore("ensure_weight_tying", "qalora_group_size");
       json.refuseIfSet("AdaLoRA has no such thing", Lora.Config.VARIANTS);
       json.refuseIfSet("AdaLoRA has no such thing", "use_dora", "kasa_config");
       json.refuseIfSet("AdaLoRA has no such thing", "loftq_config");
-      return new Config(
-          json.positiveInteger("init_r", 12), json.number("lora_alpha", 8), kept(json));
+      long initR = json.positiveInteger("init_r", 12);
+      return new Config(initR, json.number("lora_alpha", 8), kept(json, initR));
     }
 
     /** {@code rank_pattern}: a list of booleans for each rank that training began with. */
-    private static Map<String, Long> kept(JsonObject json) {
+    private static Map<String, Long> kept(JsonObject json, long initR) {
       Map<String, Long> kept = new HashMap<>();
       JsonNode pattern = json.node("rank_pattern");
-      if (pattern != null) {
-        for (var entry : pattern.properties()) {
-          long count = 0;
-          for (JsonNode rank : entry.getValue()) {
-            count += rank.asBoolean() ? 1 : 0;
-          }
-          kept.put(entry.getKey(), count);
+      if (pattern == null) {
+        return kept;
+      }
+      if (!pattern.isObject()) {
+        json.problem("rank_pattern: expected lists by lora_E, found " + pattern);
+      }
+      for (var entry : pattern.properties()) {
+        String key = entry.getKey();
+        JsonNode ranks = entry.getValue();
+        long count = 0;
+        boolean fits = key.endsWith(".lora_E") && ranks.isArray() && ranks.size() == initR;
+        for (JsonNode rank : ranks) {
+          fits &= rank.isBoolean();
+          count += rank.asBoolean() ? 1 : 0;
         }
+        if (!fits) {
+          json.problem(
+              "rank_pattern."
+                  + key
+                  + ": expected a module's lora_E and a list of init_r = "
+                  + initR
+                  + " booleans, found "
+                  + ranks);
+        }
+        kept.put(key, count);
       }
       return Map.copyOf(kept);
     }

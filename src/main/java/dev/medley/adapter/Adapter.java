@@ -15,7 +15,7 @@ public final class Adapter implements AdapterSet, AutoCloseable {
   private final AdapterReport report;
   private final Parts parts;
   private final NDManager owner;
-  private final AdapterSet alone;
+  private final MixedSet alone;
 
   /**
    * What an adapter's file holds, by the module's path or the parameter's name, not yet bound to
@@ -44,6 +44,11 @@ public final class Adapter implements AdapterSet, AutoCloseable {
   /** Whether it has a weight of its own in place of a module's. */
   public boolean brings(BaseModules.Module module) {
     return parts.parameters().containsKey(module.parameter("weight"));
+  }
+
+  /** Whether every row would come out as under the base model. */
+  boolean isNothing() {
+    return parts.parameters().isEmpty() && alone.isNothing();
   }
 
   Parts parts() {

@@ -2,6 +2,7 @@ package dev.medley.adapter;
 
 import dev.medley.io.JsonObject;
 import java.util.List;
+import java.util.Set;
 
 /**
  * {@code adapter_config.json}: what PEFT's configs have in common, and the part of one type. Every
@@ -19,6 +20,14 @@ public record AdapterConfig(
     Bias bias,
     String taskType,
     String json) {
+  private static final Set<String> TASK_TYPES =
+      Set.of(
+          "SEQ_CLS",
+          "SEQ_2_SEQ_LM",
+          "CAUSAL_LM",
+          "TOKEN_CLS",
+          "QUESTION_ANS",
+          "FEATURE_EXTRACTION");
 
   /** Which biases of the base the adapter replaces. */
   enum Bias {
@@ -35,13 +44,15 @@ public record AdapterConfig(
    */
   public static AdapterConfig parse(String json, String where) {
     JsonObject document = JsonObject.parse(json, where);
+    // In PEFT null is an error for a number, and false for what is true where it is absent.
+    document.refuseNulls();
     AdapterType type = AdapterType.of(document);
     document.ignore("base_model_name_or_path", "revision", "inference_mode", "peft_version");
     document.ignore("auto_mapping");
     List<String> modulesToSave = document.strings("modules_to_save");
     Bias bias = bias(document, type);
     TargetModules targets = TargetModules.parse(document, modulesToSave);
-    String taskType = document.string("task_type", "");
+    String taskType = taskType(document);
     AdapterMethod method = type.parse(document);
     document.done();
     return new AdapterConfig(type, method, targets, modulesToSave, bias, taskType, json);
@@ -67,6 +78,22 @@ public record AdapterConfig(
   /** {@code target_modules} in one line. */
   public String targetNames() {
     return targets.toString();
+  }
+
+  private static String taskType(JsonObject document) {
+    if (!document.has("task_type")) {
+      document.ignore("task_type"); // null is its default
+      return "";
+    }
+    String name = document.string("task_type");
+    if (!name.isEmpty() && !TASK_TYPES.contains(name)) {
+      document.problem(
+          "task_type: expected one of PEFT's "
+              + TASK_TYPES.stream().sorted().toList()
+              + ", found "
+              + name);
+    }
+    return name;
   }
 
   private static Bias bias(JsonObject document, AdapterType type) {

@@ -6,6 +6,7 @@ import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Module;
 import dev.medley.adapter.BaseModules.Place;
 import dev.medley.io.Checkpoint;
+import dev.medley.io.LoadException;
 import dev.medley.io.TensorInfo;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.TensorReader;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /**
  * Puts a PEFT adapter's tensors on the modules of one base, strictly: a tensor that no module
@@ -26,8 +28,8 @@ import java.util.TreeSet;
 public final class AdapterLoader {
   private static final String ROOT = "base_model.model.";
 
-  /** Tasks whose heads go by the same names, and often have the same shapes. */
-  private static final Set<String> TASKS_WITH_HEADS = Set.of("SEQ_CLS", "TOKEN_CLS");
+  /** All other tasks have heads, which go by the same names and often have the same shapes. */
+  private static final Set<String> TASKS_WITHOUT_HEADS = Set.of("", "FEATURE_EXTRACTION");
 
   private final BaseModules base;
   private final Precision precision;
@@ -46,7 +48,8 @@ public final class AdapterLoader {
   /**
    * Loads an adapter, whose arrays then belong to {@code owner}, and {@code owner} to it.
    *
-   * @throws dev.medley.io.LoadException with every problem
+   * @throws LoadException with every problem; also where all changes are zero, since rows would
+   *     come out as under the base model
    */
   public Adapter load(String name, AdapterConfig config, Checkpoint checkpoint, NDManager owner) {
     TensorReader reader = new TensorReader(checkpoint, owner, precision);
@@ -56,7 +59,15 @@ public final class AdapterLoader {
     report.orThrow(checkpoint.folder().toString());
     Adapter.Parts parts =
         new Adapter.Parts(assembly.linears, assembly.embeddings, assembly.parameters);
-    return new Adapter(name, config, report, parts, base, owner);
+    Adapter adapter = new Adapter(name, config, report, parts, base, owner);
+    if (adapter.isNothing()) {
+      throw new LoadException(
+          checkpoint.folder().toString(),
+          "would change nothing: expected some module to be changed, found only zeros, as before"
+              + " any training, in "
+              + String.join(", ", report.targets()));
+    }
+    return adapter;
   }
 
   /** Whether it is of the adapter as a whole, as {@code base_model.vera_A} is. */
@@ -112,11 +123,24 @@ public final class AdapterLoader {
               idle.add(tensor.name());
             }
           });
+      Set<String> groups = new TreeSet<>();
       for (Module module : base.all()) {
         if (module.place().isRun() && (headed || !module.place().isHead())) {
           read(module);
+          String name = headed ? base.headed(module) : module.path();
+          for (String group = parent(name); !group.isEmpty(); group = parent(group)) {
+            groups.add(group);
+          }
         }
       }
+      groups.stream()
+          .filter(config.targets()::names)
+          .forEach(
+              group ->
+                  weights.problem(
+                      "target_modules: expected layers, found a match of "
+                          + group
+                          + ", a group of them, on which PEFT fails"));
     }
 
     AdapterReport report() {
@@ -134,7 +158,7 @@ public final class AdapterLoader {
             name + ": unexpected, the config puts no adapter on such a module of this base");
       }
       if (changesHead
-          && TASKS_WITH_HEADS.contains(config.taskType())
+          && !TASKS_WITHOUT_HEADS.contains(config.taskType())
           && !config.taskType().equals(base.taskType())) {
         problems.add(
             "task_type: expected "
@@ -255,25 +279,42 @@ public final class AdapterLoader {
     }
 
     private boolean isSaved(Module module) {
+      return !wrappers(module).isEmpty();
+    }
+
+    /** Paths, of the module or of what it is a part of, that are in {@code modules_to_save}. */
+    private List<String> wrappers(Module module) {
+      List<String> wrappers = new ArrayList<>();
       for (String path = module.path(); !path.isEmpty(); path = parent(path)) {
         String name = headed && !module.place().isHead() ? base.prefix() + "." + path : path;
         if (config.modulesToSave().stream()
             .anyMatch(name::endsWith)) { // no dot asked for, as in PEFT
-          return true;
+          wrappers.add(path);
+        }
+      }
+      return wrappers;
+    }
+
+    /**
+     * With bias=all PEFT writes a saved module's bias, and the base's, again under other names; the
+     * adapter's own name is in them where the saved module has parts.
+     */
+    private boolean isSecondBias(String name) {
+      if (config.bias() != AdapterConfig.Bias.ALL || !name.endsWith(".bias")) {
+        return false;
+      }
+      for (Module module : base.all()) {
+        for (String wrapper : wrappers(module)) {
+          String rest = module.parameter("bias").substring(wrapper.length());
+          boolean isWhole = module.path().equals(wrapper);
+          String copy = Pattern.quote(wrapper + ".modules_to_save") + (isWhole ? "" : "\\.[^.]+");
+          if (name.equals(wrapper + ".original_module" + rest)
+              || name.matches(copy + Pattern.quote(rest))) {
+            return true;
+          }
         }
       }
       return false;
-    }
-
-    /** With bias=all PEFT writes a saved module's bias, and the base's, again under other names. */
-    private boolean isSecondBias(String name) {
-      return config.bias() == AdapterConfig.Bias.ALL
-          && name.endsWith(".bias")
-          && config.modulesToSave().stream()
-              .anyMatch(
-                  saved ->
-                      name.contains(saved + ".modules_to_save.")
-                          || name.contains(saved + ".original_module."));
     }
 
     /** So it does with a saved table when the vocabulary was resized. */

@@ -95,6 +95,11 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
   }
 
   @Override
+  public boolean isNothing() {
+    return members.stream().allMatch(LinearAdapter::isNothing);
+  }
+
+  @Override
   public NDArray merge(NDArray weight) {
     NDArray merged = weight;
     for (LinearAdapter member : members) {
@@ -135,6 +140,11 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
         y = member.output(ids, y);
       }
       return y;
+    }
+
+    @Override
+    public boolean isNothing() {
+      return members.stream().allMatch(EmbeddingAdapter::isNothing);
     }
 
     @Override

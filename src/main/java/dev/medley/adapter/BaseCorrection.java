@@ -26,6 +26,9 @@ enum BaseCorrection {
   static BaseCorrection parse(JsonObject json) {
     boolean kasa = json.node("kasa_config") != null;
     JsonNode init = json.node("init_lora_weights");
+    if (init != null && !init.isBoolean() && !init.isTextual()) {
+      json.problem("init_lora_weights: expected true, false or a name, found " + init);
+    }
     String name = init == null || init.isBoolean() ? "" : init.asText().toLowerCase(Locale.ROOT);
     if (kasa && !name.isEmpty() && !name.equals("gaussian")) {
       json.problem("init_lora_weights: PEFT has no " + init + " with kasa_config");

@@ -22,6 +22,11 @@ record Dense(NDArray delta, double s) implements LinearAdapter {
   }
 
   @Override
+  public boolean isNothing() {
+    return Kernels.isZero(delta);
+  }
+
+  @Override
   public LinearAdapter scaled(double factor) {
     return new Dense(delta, factor * s);
   }

@@ -13,6 +13,8 @@ import dev.medley.tensor.Kernels;
  * @param g [out]; null until bound to a base by {@link #over}
  */
 record Dora(Lora lora, NDArray m, NDArray g) implements LinearAdapter {
+  private static final double ROUNDING = 1e-6;
+
   @Override
   public NDArray output(NDArray x, NDArray y) {
     Kernels.scaleInto(lora.output(x, y), g);
@@ -29,6 +31,12 @@ record Dora(Lora lora, NDArray m, NDArray g) implements LinearAdapter {
   @Override
   public NDArray bias(NDArray base, NDArray bias) {
     return bias == base ? base : Kernels.scaleFrom(bias, base, g);
+  }
+
+  /** A norm of 1 is seldom exactly 1. */
+  @Override
+  public boolean isNothing() {
+    return g != null && lora.isNothing() && Kernels.isNear(g, 1, ROUNDING);
   }
 
   @Override
@@ -58,6 +66,11 @@ record Dora(Lora lora, NDArray m, NDArray g) implements LinearAdapter {
       try (NDArray sum = lora.merge(table)) {
         return Kernels.multiply(sum, g);
       }
+    }
+
+    @Override
+    public boolean isNothing() {
+      return g != null && lora.isNothing() && Kernels.isNear(g, 1, ROUNDING);
     }
 
     @Override

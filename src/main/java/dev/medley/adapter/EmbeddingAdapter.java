@@ -25,6 +25,14 @@ public interface EmbeddingAdapter {
     return this;
   }
 
+  /**
+   * Whether it surely changes nothing, as before any training: {@code output(ids, y) = y} for every
+   * ids. Types that cannot tell say no.
+   */
+  default boolean isNothing() {
+    return false;
+  }
+
   /** The same change with its contribution scaled, for types that say they can be. */
   default EmbeddingAdapter scaled(double factor) {
     throw new IllegalStateException("this change cannot be scaled");

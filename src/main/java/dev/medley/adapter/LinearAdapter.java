@@ -76,6 +76,14 @@ public interface LinearAdapter {
     return this;
   }
 
+  /**
+   * Whether it surely changes nothing, as before any training: {@code output(x, y) = y} for every
+   * x. Types that cannot tell say no.
+   */
+  default boolean isNothing() {
+    return false;
+  }
+
   /** The same change with its contribution scaled, for types that say they can be. */
   default LinearAdapter scaled(double factor) {
     throw new IllegalStateException("this change cannot be scaled");

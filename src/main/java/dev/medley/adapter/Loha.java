@@ -25,7 +25,7 @@ final class Loha {
       return new Config(
           json.positiveInteger("r", 8),
           json.positiveNumber("alpha", 8),
-          ModulePatterns.parse(json, "rank_pattern"),
+          ModulePatterns.ranks(json),
           ModulePatterns.parse(json, "alpha_pattern"));
     }
 

@@ -27,6 +27,11 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
   }
 
   @Override
+  public boolean isNothing() {
+    return Kernels.isZero(w1) || Kernels.isZero(a) || (b != null && Kernels.isZero(b));
+  }
+
+  @Override
   public LinearAdapter scaled(double factor) {
     return new Lokr(w1, a, b, factor * s);
   }
@@ -41,18 +46,30 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
     }
   }
 
-  /** {@code LoKrConfig}. The file itself tells the sizes, and which factors are factored again. */
-  record Config(long r, double alpha, ModulePatterns ranks, ModulePatterns alphas)
+  /**
+   * {@code LoKrConfig}.
+   *
+   * @param both whether w1 may be factored again, too
+   * @param factor l and m, where it divides the layer's sizes, else the most that they may be; -1
+   *     for no limit
+   */
+  record Config(
+      long r, double alpha, boolean both, long factor, ModulePatterns ranks, ModulePatterns alphas)
       implements AdapterMethod {
 
     static Config parse(JsonObject json) {
       json.ignore("rank_dropout", "rank_dropout_scale", "module_dropout", "init_weights");
-      json.ignore("decompose_both", "decompose_factor");
       json.ignore("use_effective_conv2d"); // read for convolutions only
+      long factor = json.integer("decompose_factor", -1);
+      if (factor < 1 && factor != -1) {
+        json.problem("decompose_factor: expected a positive integer or -1, found " + factor);
+      }
       return new Config(
           json.positiveInteger("r", 8),
           json.positiveNumber("alpha", 8),
-          ModulePatterns.parse(json, "rank_pattern"),
+          json.bool("decompose_both", false),
+          factor,
+          ModulePatterns.ranks(json),
           ModulePatterns.parse(json, "alpha_pattern"));
     }
 
@@ -69,22 +86,29 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
     @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       long rank = (long) ranks.of(module, r);
-      boolean full = params.has("lokr_w1");
-      long l = divisor(params, full ? "lokr_w1" : "lokr_w1_a", 0, out);
-      long m = divisor(params, full ? "lokr_w1" : "lokr_w1_b", 1, in);
+      long l = smaller(out);
+      long m = smaller(in);
+      long k = out / l;
+      long n = in / m;
+      boolean full = !both || 2 * rank >= Math.max(l, m);
       NDArray w1 = full ? params.get("lokr_w1", l, m) : product(params, l, rank, m);
-      boolean whole = params.has("lokr_w2");
-      NDArray a = params.get(whole ? "lokr_w2" : "lokr_w2_b", whole ? out / l : rank, in / m);
-      NDArray b = whole ? null : params.get("lokr_w2_a", out / l, rank);
+      boolean whole = 2 * rank >= Math.max(k, n);
+      NDArray a = params.get(whole ? "lokr_w2" : "lokr_w2_b", whole ? k : rank, n);
+      NDArray b = whole ? null : params.get("lokr_w2_a", k, rank);
       double s = alphas.of(module, alpha) / rank;
       return w1 == null || a == null || (b == null && !whole) ? null : new Lokr(w1, a, b, s);
     }
 
-    /** The size of that axis where it divides the layer's, else 1, which the read then reports. */
-    private static long divisor(Weights params, String name, int axis, long whole) {
-      long[] shape = params.shape(name);
-      long size = shape == null || shape.length != 2 ? 1 : shape[axis];
-      return size > 0 && whole % size == 0 ? size : 1;
+    /** The first of the two sizes that PEFT makes of a layer's (its {@code factorization}). */
+    private long smaller(long size) {
+      if (factor > 0 && size % factor == 0) {
+        return factor;
+      }
+      long best = 1;
+      for (long d = 2; d * d <= size && (factor < 0 || d <= factor); d++) {
+        best = size % d == 0 ? d : best;
+      }
+      return best;
     }
 
     private static NDArray product(Weights params, long l, long rank, long m) {

@@ -43,6 +43,11 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
   }
 
   @Override
+  public boolean isNothing() {
+    return (shift == null || Kernels.isZero(shift)) && (Kernels.isZero(b) || Kernels.isZero(a));
+  }
+
+  @Override
   public LinearAdapter scaled(double factor) {
     return new Lora(a, b, factor * s, shift);
   }
@@ -103,6 +108,11 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
     }
 
     @Override
+    public boolean isNothing() {
+      return Kernels.isZero(b) || Kernels.isZero(at);
+    }
+
+    @Override
     public EmbeddingAdapter scaled(double factor) {
       return new Table(at, b, factor * s);
     }
@@ -154,7 +164,7 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
           bias,
           dora,
           correction,
-          ModulePatterns.parse(json, "rank_pattern"),
+          ModulePatterns.ranks(json),
           ModulePatterns.parse(json, "alpha_pattern"));
     }
 

@@ -158,6 +158,12 @@ public final class MixedSet implements AdapterSet {
     return List.copyOf(problems);
   }
 
+  /** Whether no module's output is changed; parameters that members bring whole are not asked. */
+  boolean isNothing() {
+    return linears.values().stream().allMatch(LinearAdapter::isNothing)
+        && embeddings.values().stream().allMatch(EmbeddingAdapter::isNothing);
+  }
+
   @Override
   public LinearAdapter linear(String path) {
     return linears.get(path);

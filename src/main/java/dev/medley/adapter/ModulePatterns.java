@@ -41,6 +41,19 @@ final class ModulePatterns {
     return patterns;
   }
 
+  /** The same for ranks, which are whole. */
+  static ModulePatterns ranks(JsonObject config) {
+    ModulePatterns patterns = parse(config, "rank_pattern");
+    patterns.numbers.forEach(
+        (expression, rank) -> {
+          if (rank != Math.rint(rank)) {
+            config.problem(
+                "rank_pattern." + expression + ": expected a whole number, found " + rank);
+          }
+        });
+    return patterns;
+  }
+
   /** The numbers that occur beside {@code orElse}, as one number or from the least to the most. */
   String range(double orElse) {
     var all =

@@ -11,8 +11,9 @@ import dev.medley.tensor.Weights;
  * or, exactly, (I−Q)·(I+Q)⁻¹, where PEFT has the other sign. COFT scales Q down to eps/√n.
  *
  * @param blocks of R, [n, k, k] with n·k = in, or [1, k, k] for all the same
+ * @param isNothing whether R = I
  */
-record Oft(NDArray blocks) implements LinearAdapter {
+record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
   @Override
   public NDArray input(NDArray x) {
     return Kernels.rotate(x, blocks);
@@ -24,7 +25,7 @@ record Oft(NDArray blocks) implements LinearAdapter {
   }
 
   /** OFT on a table: E' = E·R, with n·k = d. */
-  record Table(NDArray blocks) implements EmbeddingAdapter {
+  record Table(NDArray blocks, boolean isNothing) implements EmbeddingAdapter {
     @Override
     public NDArray output(NDArray ids, NDArray y) {
       return Kernels.rotate(y, blocks);
@@ -37,12 +38,15 @@ record Oft(NDArray blocks) implements LinearAdapter {
   }
 
   /**
-   * {@code OFTConfig}; the size of a block comes from the file, since PEFT adjusts it.
+   * {@code OFTConfig}. PEFT moves the one number of size and count that is given to the nearest
+   * divisor of a layer's width.
    *
+   * @param size of a block, 0 where count is given
+   * @param count of blocks, 0 where size is given
    * @param limit eps, infinite without COFT
    * @param terms of the Neumann series, of which 3 and 4 are the same; 0 for the exact transform
    */
-  record Config(String rank, boolean share, double limit, boolean neumann, long terms)
+  record Config(long size, long count, boolean share, double limit, boolean neumann, long terms)
       implements AdapterMethod {
 
     static Config parse(JsonObject json) {
@@ -50,8 +54,16 @@ record Oft(NDArray blocks) implements LinearAdapter {
       long size = json.integer("oft_block_size"); // PEFT refuses older files, which lack it
       long count = json.integer("r", 0);
       double eps = json.number("eps", 6e-5);
+      if (Math.min(size, count) != 0 || Math.max(size, count) <= 0) {
+        json.problem(
+            "r and oft_block_size: expected one positive and the other 0, found "
+                + count
+                + " and "
+                + size);
+      }
       return new Config(
-          size == 0 ? count + " blocks" : "blocks of " + size,
+          size,
+          count,
           json.bool("block_share", false),
           json.bool("coft", false) ? eps : Double.POSITIVE_INFINITY,
           json.bool("use_cayley_neumann", true),
@@ -59,36 +71,48 @@ record Oft(NDArray blocks) implements LinearAdapter {
     }
 
     @Override
+    public String rank() {
+      return size == 0 ? count + " blocks" : "blocks of " + size;
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
-      NDArray blocks = blocks(params, "oft_R.weight", in);
-      return blocks == null ? null : new Oft(blocks);
+      return read(params, "oft_R.weight", in);
     }
 
     @Override
     public EmbeddingAdapter embedding(String module, Weights params, long v, long d) {
-      NDArray blocks = blocks(params, "oft_embedding_R.weight", d);
-      return blocks == null ? null : new Table(blocks);
+      Oft rotation = read(params, "oft_embedding_R.weight", d);
+      return rotation == null ? null : new Table(rotation.blocks, rotation.isNothing);
     }
 
-    private NDArray blocks(Weights params, String name, long width) {
-      long[] shape = params.shape(name);
-      long numbers = shape == null || shape.length != 2 ? 0 : shape[1];
-      long size = Math.round((1 + Math.sqrt(1 + 8.0 * numbers)) / 2);
-      long n = share ? 1 : width / size;
-      if (width % size != 0) {
-        params.problem(params.path() + "." + name + ": blocks of " + size + " in " + width);
-      }
-      NDArray upper = params.get(name, n, size * (size - 1) / 2); // above each Q's diagonal
-      if (upper == null || width % size != 0) {
+    private Oft read(Weights params, String name, long width) {
+      long k = size == 0 ? width / divisor(width, count) : divisor(width, size);
+      long n = share ? 1 : width / k;
+      NDArray upper = params.get(name, n, k * (k - 1) / 2); // above each Q's diagonal
+      if (upper == null) {
         return null;
       }
       try (upper) {
         double norm = limit / Math.sqrt(n);
         long degree = terms < 3 ? Math.max(0, terms - 1) : Math.max(3, terms - 1);
-        return neumann
-            ? Kernels.neumann(upper, size, norm, degree)
-            : Kernels.cayley(upper, size, norm);
+        boolean still = (neumann && degree == 0) || Kernels.isZero(upper);
+        NDArray blocks =
+            neumann ? Kernels.neumann(upper, k, norm, degree) : Kernels.cayley(upper, k, norm);
+        return new Oft(blocks, still);
       }
+    }
+
+    /** The divisor of {@code width} nearest to {@code wish}, the lower of two as near. */
+    private static long divisor(long width, long wish) {
+      if (wish >= width) {
+        return width;
+      }
+      long distance = 0;
+      while (width % (wish - distance) != 0 && width % (wish + distance) != 0) {
+        distance++;
+      }
+      return width % (wish - distance) == 0 ? wish - distance : wish + distance;
     }
   }
 }

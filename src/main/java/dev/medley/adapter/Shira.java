@@ -19,6 +19,11 @@ final class Shira {
     static Config parse(JsonObject json) {
       json.ignore("mask_type", "random_seed", "init_weights");
       json.ignore("fan_in_fan_out"); // PEFT sets it to false: it adapts torch.nn.Linear only
+      json.refuseIfSet(
+          "PEFT has no such thing for SHiRA and drops it",
+          "exclude_modules",
+          "layers_to_transform",
+          "layers_pattern");
       return new Config(json.positiveInteger("r", 32));
     }
 

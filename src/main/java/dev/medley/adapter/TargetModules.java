@@ -51,6 +51,9 @@ final class TargetModules {
     excluded = whole(json, "exclude_modules", exclude).or(ending(exclude)).or(saved);
     layers = numbers(json, "layers_to_transform");
     layerPatterns = layerPatterns(json);
+    if (layers.isEmpty() && hasLayersPattern(json)) {
+      json.problem("layers_pattern: expected layers_to_transform beside it, found none");
+    }
     if (!layers.isEmpty() && targets != null && targets.isTextual()) {
       json.problem("layers_to_transform: not allowed when target_modules is a string");
     }
@@ -68,7 +71,12 @@ final class TargetModules {
     if (allLinear) {
       return module.kind() == BaseModules.Kind.LINEAR && !isSequenceHead;
     }
-    return whole.test(name) || (ending.test(name) && inLayers(name));
+    return names(name);
+  }
+
+  /** Whether a module of that name is meant, whatever it is; {@code all-linear} names none. */
+  boolean names(String name) {
+    return !excluded.test(name) && (whole.test(name) || (ending.test(name) && inLayers(name)));
   }
 
   /** {@code target_modules} as the config has them. */
@@ -140,8 +148,16 @@ final class TargetModules {
     return items.stream().map(JsonNode::asInt).toList();
   }
 
+  private static boolean hasLayersPattern(JsonObject json) {
+    JsonNode value = json.node("layers_pattern");
+    return value != null && !(value.isTextual() ? value.asText().isEmpty() : value.isEmpty());
+  }
+
   private static List<Pattern> layerPatterns(JsonObject json) {
     JsonNode value = json.node("layers_pattern");
+    if (value != null && !value.isTextual() && !value.isArray()) {
+      json.problem("layers_pattern: expected a name or a list of names, found " + value);
+    }
     List<String> names =
         value == null || value.asText().isEmpty() && !value.isArray()
             ? List.of()

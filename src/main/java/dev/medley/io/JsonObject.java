@@ -22,7 +22,8 @@ import java.util.function.Predicate;
 /**
  * A config document whose every key has a fate: read, ignored by name, or refused by name. Getters
  * note what is wrong and go on with a neutral value; {@link #done()} reports all of it at once,
- * with every key that nobody knew. JSON null counts as absent.
+ * with every key that nobody knew. JSON null counts as absent, unless {@link #refuseNulls} was
+ * called.
  *
  * <p>Not for concurrent use.
  */
@@ -34,6 +35,7 @@ public final class JsonObject {
   private final Set<String> known = new LinkedHashSet<>();
   private final List<Predicate<String>> ignored = new ArrayList<>();
   private final Map<String, JsonObject> children = new LinkedHashMap<>();
+  private boolean refusesNulls;
 
   private JsonObject(String where, String prefix, ObjectNode node, List<String> problems) {
     this.where = where;
@@ -90,6 +92,14 @@ public final class JsonObject {
   /** Present and not null. Asking is not reading: the key still needs its fate. */
   public boolean has(String key) {
     return node.hasNonNull(key);
+  }
+
+  /**
+   * From here on null is a value of the wrong type where a string, a number, true or false, or an
+   * object of such is read: for documents whose writer takes a default for an absent key alone.
+   */
+  public void refuseNulls() {
+    refusesNulls = true;
   }
 
   /** Text; when missing a problem, and "". */
@@ -274,6 +284,7 @@ public final class JsonObject {
       String key, String expected, Predicate<JsonNode> fits, Function<JsonNode, T> read, T orElse) {
     JsonNode value = node(key);
     if (value == null) {
+      checkAbsent(key, expected);
       return orElse;
     }
     if (!fits.test(value)) {
@@ -287,6 +298,7 @@ public final class JsonObject {
       String key, String expected, Predicate<JsonNode> fits, Function<JsonNode, T> read) {
     JsonNode object = node(key);
     if (object == null) {
+      checkAbsent(key, "an object");
       return Map.of();
     }
     if (!object.isObject()) {
@@ -305,6 +317,12 @@ public final class JsonObject {
               }
             });
     return Collections.unmodifiableMap(values);
+  }
+
+  private void checkAbsent(String key, String expected) {
+    if (refusesNulls && node.has(key)) {
+      wrong(key, expected, node.get(key));
+    }
   }
 
   private void wrong(String key, String expected, JsonNode value) {

@@ -317,6 +317,24 @@ public final class Kernels {
     }
   }
 
+  /** Whether all of x is 0, as it is of an empty x. */
+  public static boolean isZero(NDArray x) {
+    try (IValue in = IValue.from((PtNDArray) x);
+        IValue out = IValueUtils.runMethod(Module.MODULE, "zero", in)) {
+      return out.toBoolean();
+    }
+  }
+
+  /** Whether all of x is within {@code tolerance} of {@code value}. */
+  public static boolean isNear(NDArray x, double value, double tolerance) {
+    try (IValue in = IValue.from((PtNDArray) x);
+        IValue to = IValue.from(value);
+        IValue by = IValue.from(tolerance);
+        IValue out = IValueUtils.runMethod(Module.MODULE, "near", in, to, by)) {
+      return out.toBoolean();
+    }
+  }
+
   /** Uninitialised memory on the device of {@code like}; {@code scalarType} as in TorchScript. */
   static NDArray empty(NDArray like, long[] shape, int scalarType) {
     return call("empty", like, shape, scalarType);

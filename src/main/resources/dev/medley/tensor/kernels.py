@@ -11,6 +11,10 @@ class Kernels(Module):
     return torch.to(x, dtype)
   def finite(self: __torch__.Kernels, x: Tensor) -> bool:
     return bool(torch.all(torch.isfinite(x)))
+  def zero(self: __torch__.Kernels, x: Tensor) -> bool:
+    return torch.__not__(bool(torch.any(x)))
+  def near(self: __torch__.Kernels, x: Tensor, value: float, tolerance: float) -> bool:
+    return bool(torch.all(torch.le(torch.abs(torch.sub(x, value)), tolerance)))
   def narrow(self: __torch__.Kernels, x: Tensor, start: int, length: int) -> Tensor:
     return torch.narrow(x, 0, start, length)
   def copy_(self: __torch__.Kernels, into: Tensor, x: Tensor) -> Tensor:

@@ -164,7 +164,7 @@ class MixedSetModelTest {
       Adapter adapter =
           ADAPTERS.computeIfAbsent(
               parts[parts.length - 1],
-              name -> fixture.adapterAt(FOLDER + "/adapters/" + name, name));
+              name -> fixture.adapter(Fixtures.location(FOLDER + "/adapters/" + name), name));
       members.add(new Member(adapter, parts.length == 1 ? 1 : Double.parseDouble(parts[0])));
     }
     return MixedSet.of(members, fixture.model().modules(), scratch);

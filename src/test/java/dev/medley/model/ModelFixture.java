@@ -17,6 +17,7 @@ import dev.medley.io.Storage;
 import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -77,17 +78,21 @@ record ModelFixture(
   }
 
   Adapter adapter(String folder) {
-    return adapterAt("models/" + name + "/" + folder, folder);
+    return adapter(Fixtures.location("models/" + name + "/" + folder), folder);
   }
 
-  /** An adapter that does not lie with this model's own. */
-  Adapter adapterAt(String folder, String adapterName) {
-    Location location = Fixtures.location(folder);
+  /** One of any folder. */
+  Adapter adapter(Path folder) {
+    return adapter(Location.of(folder.toString()), folder.toString());
+  }
+
+  /** One that does not lie with this model's own. */
+  Adapter adapter(Location location, String adapter) {
     try (Checkpoint checkpoint = Checkpoint.open(Storage.standard(), location, "adapter_model")) {
       String json = Files.readString(location.resolve("adapter_config.json").path());
-      AdapterConfig config = AdapterConfig.parse(json, folder + "/adapter_config.json");
+      AdapterConfig config = AdapterConfig.parse(json, adapter + "/adapter_config.json");
       return new AdapterLoader(model.modules(), precision)
-          .load(adapterName, config, checkpoint, owner.newSubManager());
+          .load(adapter, config, checkpoint, owner.newSubManager());
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     }
