@@ -6,7 +6,16 @@ each of these with the layer's name: lin.weight, deep.lin.weight.
 """
 
 import torch
-from peft import AdaLoraConfig, KasaConfig, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, ShiraConfig
+from peft import (
+    AdaLoraConfig,
+    IA3Config,
+    KasaConfig,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    ShiraConfig,
+)
 from safetensors.torch import load_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -24,6 +33,7 @@ DEFAULTS = {
     OFTConfig: {"oft_block_size": 3},
     ShiraConfig: {"r": 2, "random_seed": 7},
     AdaLoraConfig: {"init_r": 5, "target_r": 3, "lora_alpha": 11, "total_step": 100},
+    IA3Config: {"feedforward_modules": []},
 }
 
 
@@ -110,6 +120,7 @@ def main():
     oft()
     shira()
     adalora()
+    ia3()
 
 
 def variants():
@@ -214,6 +225,20 @@ def adalora():
     case("fan_in_fan_out", conv1d, fan_in_fan_out=True, **ada)
     # Fields that AdaLoRA inherits from LoRA and does not read.
     case("no_effect", linear(), r=9, use_rslora=True, alpha_pattern={"lin": 3}, lora_bias=True, **ada)
+
+
+def ia3():
+    both, ia3 = ("lin", "deep.lin"), {"config": IA3Config}
+    case("output", linear(), **ia3)
+    case("no_base_bias", linear(bias=False), **ia3)
+    case("feed_forward", linear(), feedforward_modules=["lin"], **ia3)
+    case("conv1d", conv1d, fan_in_fan_out=True, **ia3)
+    case("conv1d_feed_forward", conv1d, fan_in_fan_out=True, feedforward_modules=["lin"], **ia3)
+    two = {"target_modules": ["lin", "deep.lin"], **ia3}
+    case("one_feed_forward", two_linears, both, feedforward_modules=["deep.lin"], **two)
+    # The end of a name, from wherever on: p.lin is deep.lin. target_modules asks for a dot.
+    case("end_of_a_name", two_linears, both, target_modules=".*lin", feedforward_modules=["p.lin"], **ia3)
+    case("regular_expression", two_linears, both, feedforward_modules="deep.*", **two)
 
 
 if __name__ == "__main__":

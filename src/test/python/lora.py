@@ -11,7 +11,18 @@ import enum
 import json
 
 import torch
-from peft import AdaLoraConfig, BOFTConfig, KasaConfig, LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftModel, ShiraConfig
+from peft import (
+    AdaLoraConfig,
+    BOFTConfig,
+    IA3Config,
+    KasaConfig,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    PeftModel,
+    ShiraConfig,
+)
 from safetensors.torch import load_file
 from transformers import (
     BertConfig,
@@ -88,9 +99,9 @@ def bert_sequence():
         config = {"task_type": "SEQ_CLS", "r": 5, "lora_alpha": 11, **config}
         case("bert-sequence", case_name, BertForSequenceClassification, config, **more)
 
-    def other(case_name, kind, config):
+    def other(case_name, kind, config, **more):
         config = {"task_type": "SEQ_CLS", "target_modules": ["query", "value"], **config}
-        case("bert-sequence", case_name, BertForSequenceClassification, config, kind=kind)
+        case("bert-sequence", case_name, BertForSequenceClassification, config, kind=kind, **more)
 
     bert("qv", {"r": 3, "lora_alpha": 7})
     bert("all-linear", {"target_modules": "all-linear"})
@@ -156,6 +167,11 @@ def bert_sequence():
     other("oft-qv", OFTConfig, {"oft_block_size": 4})
     other("shira-qv", ShiraConfig, {"r": 3, "random_seed": 7})
     other("adalora-qv", AdaLoraConfig, {"init_r": 4, "target_r": 2, "lora_alpha": 23, "total_step": 100})
+    feed_forward = {"target_modules": ["key", "value", "output.dense"], "feedforward_modules": ["output.dense"]}
+    other("ia3-feed-forward", IA3Config, feed_forward)
+    # Of the three denses only the pooler's has its output scaled.
+    ends = {"target_modules": ["pooler.dense", "output.dense", "value"], "feedforward_modules": "bert.encoder.*dense"}
+    other("ia3-regex", IA3Config, {**ends, "modules_to_save": ["word_embeddings"]})
 
     def with_base_head(bare, inputs):
         """The same adapter under the classifier of bert-sequence itself."""

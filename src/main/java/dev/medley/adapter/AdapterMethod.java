@@ -7,8 +7,10 @@ import dev.medley.tensor.Weights;
  * and what they do there. Reads state their shapes, so this is also the description of the file.
  */
 interface AdapterMethod {
-  /** Rank in short, for people. */
-  String rank();
+  /** Rank in short, for people; empty for types that have none. */
+  default String rank() {
+    return "";
+  }
 
   /**
    * Whether the contribution can be scaled apart from the base's, as that of a type can which adds

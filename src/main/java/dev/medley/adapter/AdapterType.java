@@ -12,7 +12,8 @@ public enum AdapterType {
   LOKR("lokr_", Lokr.Config::parse),
   OFT("oft_", Oft.Config::parse),
   SHIRA("shira_", Shira.Config::parse),
-  ADALORA("lora_", AdaLora.Config::parse);
+  ADALORA("lora_", AdaLora.Config::parse),
+  IA3("ia3_", Ia3.Config::parse);
 
   private final String prefix;
   private final Function<JsonObject, AdapterMethod> parser;

@@ -98,7 +98,8 @@ final class TargetModules {
     return false;
   }
 
-  private static Predicate<String> whole(JsonObject json, String key, JsonNode value) {
+  /** By a list of whole names, or a regular expression for them. */
+  static Predicate<String> whole(JsonObject json, String key, JsonNode value) {
     if (value == null) {
       return name -> false;
     }
@@ -125,7 +126,7 @@ final class TargetModules {
     return name -> ends.stream().anyMatch(name::endsWith);
   }
 
-  private static List<String> texts(JsonNode array) {
+  static List<String> texts(JsonNode array) {
     List<String> texts = new ArrayList<>();
     array.forEach(item -> texts.add(item.asText()));
     return texts;

@@ -135,6 +135,11 @@ public final class Kernels {
     return call("narrow", x, start, length);
   }
 
+  /** x along one axis, a view. */
+  public static NDArray flat(NDArray x) {
+    return call("flat", x);
+  }
+
   /** The parts one after the other along the first axis. */
   public static NDArray concat(List<NDArray> parts) {
     try (IValue list =

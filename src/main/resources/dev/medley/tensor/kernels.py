@@ -124,6 +124,8 @@ class Kernels(Module):
     flat = torch.add(torch.mul(torch.select(places, 0, 0), columns), torch.select(places, 0, 1))
     into = torch.index_add(torch.new_zeros(values, [torch.mul(rows, columns)]), 0, flat, values)
     return torch.view(into, [rows, columns])
+  def flat(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.reshape(x, [-1])
   def mul(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
     return torch.mul(x, y)
   def mul_(self: __torch__.Kernels, y: Tensor, d: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ class PrecisionTest {
             "dora-embeddings",
             "pissa",
             "olora",
-            "kasa")
+            "kasa",
+            "ia3-feed-forward")
         .flatMap(
             adapter ->
                 Stream.of(Precision.values()).map(precision -> Arguments.of(adapter, precision)));
