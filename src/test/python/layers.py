@@ -14,6 +14,7 @@ from peft import (
     LoKrConfig,
     LoraConfig,
     OFTConfig,
+    RoadConfig,
     ShiraConfig,
 )
 from safetensors.torch import load_file
@@ -34,6 +35,7 @@ DEFAULTS = {
     ShiraConfig: {"r": 2, "random_seed": 7},
     AdaLoraConfig: {"init_r": 5, "target_r": 3, "lora_alpha": 11, "total_step": 100},
     IA3Config: {"feedforward_modules": []},
+    RoadConfig: {"group_size": 4},
 }
 
 
@@ -121,6 +123,7 @@ def main():
     shira()
     adalora()
     ia3()
+    road()
 
 
 def variants():
@@ -239,6 +242,18 @@ def ia3():
     # The end of a name, from wherever on: p.lin is deep.lin. target_modules asks for a dot.
     case("end_of_a_name", two_linears, both, target_modules=".*lin", feedforward_modules=["p.lin"], **ia3)
     case("regular_expression", two_linears, both, feedforward_modules="deep.*", **two)
+
+
+def road():
+    def two():
+        return Tiny(lin=nn.Linear(IN, 12), deep=Tiny(lin=nn.Linear(12, 8)))
+
+    both, even = ("lin", "deep.lin"), linear(outputs=12)
+    for variant in ("road_1", "road_2", "road_4"):
+        case(variant, even, config=RoadConfig, variant=variant)
+        case(f"{variant}_one_group", linear(outputs=10, bias=False), config=RoadConfig, variant=variant, group_size=10)
+    case("groups_of_two", even, config=RoadConfig, group_size=2)
+    case("two_layers", two, both, config=RoadConfig, variant="road_2")
 
 
 if __name__ == "__main__":

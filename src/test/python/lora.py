@@ -21,6 +21,7 @@ from peft import (
     LoraConfig,
     OFTConfig,
     PeftModel,
+    RoadConfig,
     ShiraConfig,
 )
 from safetensors.torch import load_file
@@ -172,6 +173,9 @@ def bert_sequence():
     # Of the three denses only the pooler's has its output scaled.
     ends = {"target_modules": ["pooler.dense", "output.dense", "value"], "feedforward_modules": "bert.encoder.*dense"}
     other("ia3-regex", IA3Config, {**ends, "modules_to_save": ["word_embeddings"]})
+    other("road-1", RoadConfig, {"group_size": 4})
+    other("road-2", RoadConfig, {"group_size": 14, "variant": "road_2", "target_modules": ["key", "output.dense"]})
+    other("road-4", RoadConfig, {"group_size": 2, "variant": "road_4"})
 
     def with_base_head(bare, inputs):
         """The same adapter under the classifier of bert-sequence itself."""

@@ -13,7 +13,8 @@ public enum AdapterType {
   OFT("oft_", Oft.Config::parse),
   SHIRA("shira_", Shira.Config::parse),
   ADALORA("lora_", AdaLora.Config::parse),
-  IA3("ia3_", Ia3.Config::parse);
+  IA3("ia3_", Ia3.Config::parse),
+  ROAD("road_", Road.Config::parse);
 
   private final String prefix;
   private final Function<JsonObject, AdapterMethod> parser;

@@ -254,6 +254,30 @@ public final class Kernels {
     return call("scatter", values, places, rows, columns);
   }
 
+  /**
+   * alpha·cos theta and alpha·sin theta for every element of {@code groups} groups.
+   *
+   * @param theta [groups·k], like alpha: k is group/2 where pairs share a number, group where each
+   *     element has its own, 2·group where cosine and sine have their own
+   * @return [2, groups·group]
+   */
+  public static NDArray turns(NDArray theta, NDArray alpha, long groups, long group) {
+    return call("turns", theta, alpha, groups, group);
+  }
+
+  /**
+   * Turns pairs of elements, i of each group's first half and i of its second, by {@link #turns}. y
+   * […, out] → […, out]
+   */
+  public static NDArray turn(NDArray y, NDArray turns, long group) {
+    return call("turn", y, turns, group);
+  }
+
+  /** The same in each column. weight [out, in] → [out, in] */
+  public static NDArray turnColumns(NDArray weight, NDArray turns, long group) {
+    return call("turn_columns", weight, turns, group);
+  }
+
   /** Each row of x times its number. x [m, n], d [m] → [m, n] */
   public static NDArray scaleRows(NDArray x, NDArray d) {
     return call("scale_rows", x, d);

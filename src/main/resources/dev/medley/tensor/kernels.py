@@ -124,6 +124,20 @@ class Kernels(Module):
     flat = torch.add(torch.mul(torch.select(places, 0, 0), columns), torch.select(places, 0, 1))
     into = torch.index_add(torch.new_zeros(values, [torch.mul(rows, columns)]), 0, flat, values)
     return torch.view(into, [rows, columns])
+  def turns(self: __torch__.Kernels, theta: Tensor, alpha: Tensor, groups: int, group: int) -> Tensor:
+    copies = torch.floordiv(torch.mul(torch.mul(groups, group), 2), torch.size(theta, 0))
+    angle = torch.reshape(torch.repeat(torch.reshape(torch.to(theta, 6), [groups, -1]), [1, copies]), [groups, 2, group])
+    length = torch.reshape(torch.repeat(torch.reshape(torch.to(alpha, 6), [groups, -1]), [1, copies]), [groups, 2, group])
+    c = torch.mul(torch.select(length, 1, 0), torch.cos(torch.select(angle, 1, 0)))
+    s = torch.mul(torch.select(length, 1, 1), torch.sin(torch.select(angle, 1, 1)))
+    return torch.to(torch.reshape(torch.stack([c, s]), [2, -1]), ops.prim.dtype(theta))
+  def turn(self: __torch__.Kernels, y: Tensor, turns: Tensor, group: int) -> Tensor:
+    halves = torch.reshape(y, [-1, 2, torch.floordiv(group, 2)])
+    partner = torch.stack([torch.neg(torch.select(halves, 1, 1)), torch.select(halves, 1, 0)], 1)
+    kept = torch.mul(y, torch.select(turns, 0, 0))
+    return torch.addcmul(kept, torch.reshape(partner, torch.size(y)), torch.select(turns, 0, 1))
+  def turn_columns(self: __torch__.Kernels, weight: Tensor, turns: Tensor, group: int) -> Tensor:
+    return torch.contiguous(torch.t((self).turn(torch.t(weight), turns, group, )))
   def flat(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.reshape(x, [-1])
   def mul(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:

@@ -38,7 +38,8 @@ class PrecisionTest {
             "pissa",
             "olora",
             "kasa",
-            "ia3-feed-forward")
+            "ia3-feed-forward",
+            "road-4")
         .flatMap(
             adapter ->
                 Stream.of(Precision.values()).map(precision -> Arguments.of(adapter, precision)));
