@@ -16,6 +16,7 @@ from peft import (
     OFTConfig,
     RoadConfig,
     ShiraConfig,
+    VeraConfig,
 )
 from safetensors.torch import load_file
 from torch import nn
@@ -36,6 +37,7 @@ DEFAULTS = {
     AdaLoraConfig: {"init_r": 5, "target_r": 3, "lora_alpha": 11, "total_step": 100},
     IA3Config: {"feedforward_modules": []},
     RoadConfig: {"group_size": 4},
+    VeraConfig: {"r": 5, "projection_prng_key": 7},
 }
 
 
@@ -124,6 +126,7 @@ def main():
     adalora()
     ia3()
     road()
+    vera()
 
 
 def variants():
@@ -254,6 +257,17 @@ def road():
         case(f"{variant}_one_group", linear(outputs=10, bias=False), config=RoadConfig, variant=variant, group_size=10)
     case("groups_of_two", even, config=RoadConfig, group_size=2)
     case("two_layers", two, both, config=RoadConfig, variant="road_2")
+
+
+def vera():
+    both, vera = ("lin", "deep.lin"), {"config": VeraConfig}
+    case("plain", linear(), **vera)
+    case("no_base_bias", linear(bias=False), d_initial=0.7, **vera)
+    # The shared projections are as large as the largest layer asks for: A of lin's inputs, B of deep.lin's outputs.
+    case("two_layers", two_linears, both, **vera)
+    case("conv1d", conv1d, fan_in_fan_out=True, **vera)
+    case("bias_all", linear(), bias="all", **vera)
+    case("bias_vera_only", linear(), bias="vera_only", **vera)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from peft import (
     PeftModel,
     RoadConfig,
     ShiraConfig,
+    VeraConfig,
 )
 from safetensors.torch import load_file
 from transformers import (
@@ -176,6 +177,9 @@ def bert_sequence():
     other("road-1", RoadConfig, {"group_size": 4})
     other("road-2", RoadConfig, {"group_size": 14, "variant": "road_2", "target_modules": ["key", "output.dense"]})
     other("road-4", RoadConfig, {"group_size": 2, "variant": "road_4"})
+    # Intermediates are wider than the rest: vera_B has rows, and vera_A columns, that not every module takes.
+    other("vera-dense", VeraConfig, {"r": 11, "target_modules": ["query", "dense"]})
+    other("vera-bias", VeraConfig, {"r": 4, "bias": "vera_only"})
 
     def with_base_head(bare, inputs):
         """The same adapter under the classifier of bert-sequence itself."""

@@ -14,7 +14,8 @@ public enum AdapterType {
   SHIRA("shira_", Shira.Config::parse),
   ADALORA("lora_", AdaLora.Config::parse),
   IA3("ia3_", Ia3.Config::parse),
-  ROAD("road_", Road.Config::parse);
+  ROAD("road_", Road.Config::parse),
+  VERA("vera_", Vera.Config::parse);
 
   private final String prefix;
   private final Function<JsonObject, AdapterMethod> parser;

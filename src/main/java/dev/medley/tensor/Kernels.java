@@ -135,6 +135,11 @@ public final class Kernels {
     return call("narrow", x, start, length);
   }
 
+  /** A view of {@code length} columns of x from {@code start} on. */
+  public static NDArray columns(NDArray x, long start, long length) {
+    return call("columns", x, start, length);
+  }
+
   /** x along one axis, a view. */
   public static NDArray flat(NDArray x) {
     return call("flat", x);
@@ -166,6 +171,21 @@ public final class Kernels {
   /** y ← y + scale·x·weightᵀ. y […, out] contiguous, x […, in], weight [out, in]. */
   public static void addLinearInto(NDArray y, NDArray x, NDArray weight, double scale) {
     call("add_linear_", y, x, weight, scale).close();
+  }
+
+  /**
+   * y ← y + scale·e ⊙ ((d ⊙ (x·aᵀ))·bᵀ).
+   *
+   * @param y […, out] contiguous
+   * @param x […, in]
+   * @param a [r, in]
+   * @param d [r]
+   * @param b [out, r]
+   * @param e [out]
+   */
+  public static void addScaledLowRankInto(
+      NDArray y, NDArray x, NDArray a, NDArray d, NDArray b, NDArray e, double scale) {
+    call("add_scaled_low_rank_", y, x, a, d, b, e, scale).close();
   }
 
   /** Every row of x times every row of y, element by element. x [m, n], y [k, n] → [m·k, n] */

@@ -67,6 +67,10 @@ class Kernels(Module):
     seen = torch.reshape(x, [-1, torch.size(weight, 1)])
     _0 = torch.addmm_(torch.view(y, [-1, torch.size(weight, 0)]), seen, torch.t(weight), alpha=scale)
     return y
+  def add_scaled_low_rank_(self: __torch__.Kernels, y: Tensor, x: Tensor, a: Tensor, d: Tensor, b: Tensor, e: Tensor, scale: float) -> Tensor:
+    seen = torch.mul(torch.linear(torch.reshape(x, [-1, torch.size(a, 1)]), a), d)
+    _0 = torch.add_(torch.view(y, [-1, torch.size(b, 0)]), torch.mul(torch.linear(seen, b), e), alpha=scale)
+    return y
   def row_products(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
     return torch.reshape(torch.mul(torch.unsqueeze(x, 1), torch.unsqueeze(y, 0)), [-1, torch.size(x, 1)])
   def column_products(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
@@ -140,6 +144,8 @@ class Kernels(Module):
     return torch.contiguous(torch.t((self).turn(torch.t(weight), turns, group, )))
   def flat(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.reshape(x, [-1])
+  def columns(self: __torch__.Kernels, x: Tensor, start: int, length: int) -> Tensor:
+    return torch.narrow(x, 1, start, length)
   def mul(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
     return torch.mul(x, y)
   def mul_(self: __torch__.Kernels, y: Tensor, d: Tensor) -> Tensor:

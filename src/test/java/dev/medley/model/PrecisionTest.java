@@ -39,7 +39,8 @@ class PrecisionTest {
             "olora",
             "kasa",
             "ia3-feed-forward",
-            "road-4")
+            "road-4",
+            "vera-dense")
         .flatMap(
             adapter ->
                 Stream.of(Precision.values()).map(precision -> Arguments.of(adapter, precision)));
