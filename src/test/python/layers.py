@@ -1,8 +1,9 @@
 """One layer under one adapter: fixtures/adapters/TYPE/CASE/.
 
 expected.safetensors: weight [out, in], bias [out] (absent if the layer has none), x [rows, in], expected [rows, out];
-for an embedding weight [V, D], ids [rows], expected [rows, D]. The layer is called lin. Cases with two layers prefix
-each of these with the layer's name: lin.weight, deep.lin.weight.
+for an embedding weight [V, D], ids [rows], expected [rows, D]; for a norm weight [D], bias [D], x and expected
+[rows, D]. The layer is called lin. Cases with two layers prefix each of these with the layer's name: lin.weight,
+deep.lin.weight.
 """
 
 import torch
@@ -10,6 +11,7 @@ from peft import (
     AdaLoraConfig,
     IA3Config,
     KasaConfig,
+    LNTuningConfig,
     LoHaConfig,
     LoKrConfig,
     LoraConfig,
@@ -38,6 +40,7 @@ DEFAULTS = {
     IA3Config: {"feedforward_modules": []},
     RoadConfig: {"group_size": 4},
     VeraConfig: {"r": 5, "projection_prng_key": 7},
+    LNTuningConfig: {},
 }
 
 
@@ -66,6 +69,10 @@ def conv1d():
     return Tiny(lin=Conv1D(OUT, IN))
 
 
+def norm():
+    return Tiny(lin=nn.LayerNorm(OUT))
+
+
 def case(name, make, layers=("lin",), config=LoraConfig, still=(), change=None, edit=None, **options):
     """Layers in still keep their output; change(model) comes before saving, edit(folder) after all is computed."""
     config = config(**{**DEFAULTS[config], "target_modules": ["lin"], **options})
@@ -90,7 +97,8 @@ def case(name, make, layers=("lin",), config=LoraConfig, still=(), change=None, 
         if isinstance(plain, nn.Embedding):
             x = tensors["ids"] = torch.randint(0, plain.num_embeddings, (ROWS,), generator=gen)
         else:
-            inputs = plain.nx if isinstance(plain, Conv1D) else plain.in_features
+            norm = isinstance(plain, nn.LayerNorm)
+            inputs = plain.nx if isinstance(plain, Conv1D) else len(plain.weight) if norm else plain.in_features
             x = tensors[prefix + "x"] = torch.randn(ROWS, inputs, generator=gen)
         # Conv1D keeps its weight [in, out]; the fixture has every weight [out, in].
         tensors[prefix + "weight"] = plain.weight.T if isinstance(plain, Conv1D) else plain.weight
@@ -127,6 +135,7 @@ def main():
     ia3()
     road()
     vera()
+    ln_tuning()
 
 
 def variants():
@@ -268,6 +277,13 @@ def vera():
     case("conv1d", conv1d, fan_in_fan_out=True, **vera)
     case("bias_all", linear(), bias="all", **vera)
     case("bias_vera_only", linear(), bias="vera_only", **vera)
+
+
+def ln_tuning():
+    case("norm", norm, config=LNTuningConfig)
+    case("linear", linear(), config=LNTuningConfig)
+    case("no_base_bias", linear(bias=False), config=LNTuningConfig)
+    case("embedding", embedding, config=LNTuningConfig)
 
 
 if __name__ == "__main__":

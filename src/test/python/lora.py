@@ -16,6 +16,7 @@ from peft import (
     BOFTConfig,
     IA3Config,
     KasaConfig,
+    LNTuningConfig,
     LoHaConfig,
     LoKrConfig,
     LoraConfig,
@@ -180,6 +181,11 @@ def bert_sequence():
     # Intermediates are wider than the rest: vera_B has rows, and vera_A columns, that not every module takes.
     other("vera-dense", VeraConfig, {"r": 11, "target_modules": ["query", "dense"]})
     other("vera-bias", VeraConfig, {"r": 4, "bias": "vera_only"})
+    other("ln-tuning", LNTuningConfig, {"target_modules": ["LayerNorm"]})
+    mixed = ["output.LayerNorm", "layer.1.attention.self.query", "pooler.dense", "word_embeddings"]
+    other("ln-tuning-any-module", LNTuningConfig, {"target_modules": mixed})
+    table = {"target_modules": ["word_embeddings"]}
+    other("ln-tuning-resized", LNTuningConfig, table, start=resize, save_embedding_layers=True)
 
     def with_base_head(bare, inputs):
         """The same adapter under the classifier of bert-sequence itself."""

@@ -248,7 +248,11 @@ public final class AdapterLoader {
       }
       String table = targeted ? "base_layer.weight" : "weight";
       if (module.kind() == Kind.EMBEDDING && params.has(table)) {
-        bring(module, "weight", table, params);
+        if (targeted && method.replacement() != null) {
+          weights.skip(key -> key.equals(module.parameter(table))); // nobody looks rows up in it
+        } else {
+          bring(module, "weight", table, params);
+        }
       }
     }
 

@@ -43,7 +43,10 @@ interface AdapterMethod {
    * @param params scoped to the module
    * @return null where {@code params} is an outline or a tensor does not fit
    */
-  LinearAdapter linear(String module, Weights params, long out, long in);
+  default LinearAdapter linear(String module, Weights params, long out, long in) {
+    params.problem(params.path() + ": adapters of this type fit embeddings only");
+    return null;
+  }
 
   /** The same for a table [v, d]; null as in {@link #linear}. */
   default EmbeddingAdapter embedding(String module, Weights params, long v, long d) {

@@ -15,7 +15,8 @@ public enum AdapterType {
   ADALORA("lora_", AdaLora.Config::parse),
   IA3("ia3_", Ia3.Config::parse),
   ROAD("road_", Road.Config::parse),
-  VERA("vera_", Vera.Config::parse);
+  VERA("vera_", Vera.Config::parse),
+  LN_TUNING("ln_tuning_", LnTuning.Config::parse);
 
   private final String prefix;
   private final Function<JsonObject, AdapterMethod> parser;

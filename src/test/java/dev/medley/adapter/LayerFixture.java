@@ -37,7 +37,8 @@ record LayerFixture(String folder, List<String> modules, Expected expected, Base
       NDArray weight = fixture.get(module, "weight");
       NDArray bias = fixture.get(module, "bias");
       long[] shape = weight.getShape().getShape();
-      Kind kind = fixture.isTable() ? Kind.EMBEDDING : Kind.LINEAR;
+      Kind kind =
+          fixture.isTable() ? Kind.EMBEDDING : shape.length == 1 ? Kind.NORM : Kind.LINEAR;
       fixture.base.add(
           new Module(module, kind, Place.BASE, bias != null, shape, shape, weight, bias));
     }
@@ -95,7 +96,9 @@ record LayerFixture(String folder, List<String> modules, Expected expected, Base
     NDArray bias = ownBias == null ? get(module, "bias") : ownBias;
     LinearAdapter linear = set.linear(module);
     List<NDArray> outputs = new ArrayList<>();
-    if (linear == null) {
+    if (weight.getShape().dimension() == 1) {
+      outputs.add(Kernels.layerNorm(x, weight, bias, 1e-5));
+    } else if (linear == null) {
       outputs.add(Kernels.linear(x, weight, bias));
     } else {
       NDArray dynamic = linear.output(x, Kernels.linear(linear.input(x), weight, null));

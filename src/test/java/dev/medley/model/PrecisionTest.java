@@ -40,7 +40,8 @@ class PrecisionTest {
             "kasa",
             "ia3-feed-forward",
             "road-4",
-            "vera-dense")
+            "vera-dense",
+            "ln-tuning-any-module")
         .flatMap(
             adapter ->
                 Stream.of(Precision.values()).map(precision -> Arguments.of(adapter, precision)));
