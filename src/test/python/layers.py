@@ -18,6 +18,7 @@ from peft import (
     OFTConfig,
     RoadConfig,
     ShiraConfig,
+    TrainableTokensConfig,
     VeraConfig,
 )
 from safetensors.torch import load_file
@@ -41,6 +42,7 @@ DEFAULTS = {
     RoadConfig: {"group_size": 4},
     VeraConfig: {"r": 5, "projection_prng_key": 7},
     LNTuningConfig: {},
+    TrainableTokensConfig: {"token_indices": [11, 3, 16, 0, 7, 8]},
 }
 
 
@@ -136,6 +138,7 @@ def main():
     road()
     vera()
     ln_tuning()
+    trainable_tokens()
 
 
 def variants():
@@ -284,6 +287,12 @@ def ln_tuning():
     case("linear", linear(), config=LNTuningConfig)
     case("no_base_bias", linear(bias=False), config=LNTuningConfig)
     case("embedding", embedding, config=LNTuningConfig)
+
+
+def trainable_tokens():
+    case("embedding", embedding, config=TrainableTokensConfig)
+    case("all_tokens", embedding, config=TrainableTokensConfig, token_indices=list(range(17)))
+    case("one_token", embedding, config=TrainableTokensConfig, token_indices=[5])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from peft import (
     PeftModel,
     RoadConfig,
     ShiraConfig,
+    TrainableTokensConfig,
     VeraConfig,
 )
 from safetensors.torch import load_file
@@ -186,6 +187,9 @@ def bert_sequence():
     other("ln-tuning-any-module", LNTuningConfig, {"target_modules": mixed})
     table = {"target_modules": ["word_embeddings"]}
     other("ln-tuning-resized", LNTuningConfig, table, start=resize, save_embedding_layers=True)
+    tokens = {"token_indices": [token for token in range(259, 0, -1) if token % 7 != 5]}
+    other("trainable-tokens", TrainableTokensConfig, {"target_modules": None, **tokens})
+    other("trainable-tokens-resized", TrainableTokensConfig, {**table, **tokens}, start=resize, save_embedding_layers=True)
 
     def with_base_head(bare, inputs):
         """The same adapter under the classifier of bert-sequence itself."""

@@ -16,7 +16,8 @@ public enum AdapterType {
   IA3("ia3_", Ia3.Config::parse),
   ROAD("road_", Road.Config::parse),
   VERA("vera_", Vera.Config::parse),
-  LN_TUNING("ln_tuning_", LnTuning.Config::parse);
+  LN_TUNING("ln_tuning_", LnTuning.Config::parse),
+  TRAINABLE_TOKENS("trainable_tokens_", TrainableTokens.Config::parse);
 
   private final String prefix;
   private final Function<JsonObject, AdapterMethod> parser;

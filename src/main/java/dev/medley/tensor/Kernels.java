@@ -298,6 +298,23 @@ public final class Kernels {
     return call("turn_columns", weight, turns, group);
   }
 
+  /**
+   * y, and the row of a token wherever {@code ids} have it.
+   *
+   * @param y […, d]
+   * @param ids int64 […]
+   * @param tokens int64, ascending [k]
+   * @param rows [k, d]
+   */
+  public static NDArray replaceRows(NDArray y, NDArray ids, NDArray tokens, NDArray rows) {
+    return call("replace_rows", y, ids, tokens, rows);
+  }
+
+  /** The table with {@code rows} [k, d] at {@code tokens}, int64 [k]. [v, d] → [v, d] */
+  public static NDArray copyRows(NDArray table, NDArray tokens, NDArray rows) {
+    return call("copy_rows", table, tokens, rows);
+  }
+
   /** Each row of x times its number. x [m, n], d [m] → [m, n] */
   public static NDArray scaleRows(NDArray x, NDArray d) {
     return call("scale_rows", x, d);

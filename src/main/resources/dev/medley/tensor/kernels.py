@@ -142,6 +142,12 @@ class Kernels(Module):
     return torch.addcmul(kept, torch.reshape(partner, torch.size(y)), torch.select(turns, 0, 1))
   def turn_columns(self: __torch__.Kernels, weight: Tensor, turns: Tensor, group: int) -> Tensor:
     return torch.contiguous(torch.t((self).turn(torch.t(weight), turns, group, )))
+  def replace_rows(self: __torch__.Kernels, y: Tensor, ids: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
+    place = torch.clamp_max(torch.searchsorted(tokens, ids), torch.sub(torch.size(tokens, 0), 1))
+    hit = torch.eq(torch.take(tokens, place), ids)
+    return torch.where(torch.unsqueeze(hit, -1), torch.embedding(rows, place), y)
+  def copy_rows(self: __torch__.Kernels, table: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
+    return torch.index_copy(table, 0, tokens, rows)
   def flat(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.reshape(x, [-1])
   def columns(self: __torch__.Kernels, x: Tensor, start: int, length: int) -> Tensor:

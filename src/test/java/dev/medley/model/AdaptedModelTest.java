@@ -144,7 +144,7 @@ class AdaptedModelTest {
           """
           pissa-niter        | init_lora_weights: "pissa_niter_4" is not supported: PEFT changes the base's weights by it
           alora              | alora_invocation_tokens:
-          other-type         | LN_TUNING], got BOFT
+          other-type         | TRAINABLE_TOKENS], got BOFT
           unknown-config-key | unknown
           pickle             | pickle
           wrong-rank         | expected (

@@ -41,7 +41,8 @@ class PrecisionTest {
             "ia3-feed-forward",
             "road-4",
             "vera-dense",
-            "ln-tuning-any-module")
+            "ln-tuning-any-module",
+            "trainable-tokens")
         .flatMap(
             adapter ->
                 Stream.of(Precision.values()).map(precision -> Arguments.of(adapter, precision)));

@@ -1,0 +1,86 @@
+package dev.medley.adapter;
+
+import ai.djl.ndarray.NDArray;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.medley.io.JsonObject;
+import dev.medley.tensor.Kernels;
+import dev.medley.tensor.Weights;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
+/**
+ * Trainable tokens: rows of a table of embeddings in place of the base's, for some ids.
+ *
+ * @param tokens the ids, ascending, int64 [k]
+ * @param rows [k, d]
+ */
+record TrainableTokens(NDArray tokens, NDArray rows) implements EmbeddingAdapter {
+  @Override
+  public NDArray output(NDArray ids, NDArray y) {
+    return Kernels.replaceRows(y, ids, tokens, rows);
+  }
+
+  @Override
+  public NDArray merge(NDArray table) {
+    return Kernels.copyRows(table, tokens, rows);
+  }
+
+  /**
+   * {@code TrainableTokensConfig}.
+   *
+   * @param tokens in the order of the file's rows
+   */
+  record Config(long[] tokens) implements AdapterMethod {
+
+    static Config parse(JsonObject json) {
+      json.ignore("init_weights");
+      return new Config(tokens(json));
+    }
+
+    private static long[] tokens(JsonObject json) {
+      JsonNode list = json.node("token_indices");
+      if (list == null || !list.isArray() || list.isEmpty()) {
+        json.problem("token_indices: expected a list of token ids, found " + list);
+        return new long[0];
+      }
+      long[] tokens = new long[list.size()];
+      for (int i = 0; i < tokens.length; i++) {
+        JsonNode token = list.get(i);
+        if (!token.isIntegralNumber() || !token.canConvertToLong() || token.longValue() < 0) {
+          json.problem("token_indices[" + i + "]: expected a token id from 0 on, found " + token);
+        }
+        tokens[i] = token.longValue();
+      }
+      if (Arrays.stream(tokens).distinct().count() < tokens.length) {
+        json.problem("token_indices: expected every token id once, found " + list);
+      }
+      return tokens;
+    }
+
+    @Override
+    public EmbeddingAdapter embedding(String module, Weights params, long v, long d) {
+      NDArray delta = params.get("trainable_tokens_delta", tokens.length, d);
+      long last = Arrays.stream(tokens).max().orElse(0);
+      if (last >= v) {
+        params.problem(
+            params.path() + ": expected token_indices below " + v + ", its rows, found " + last);
+        return null;
+      }
+      if (delta == null) {
+        return null;
+      }
+      long[] order =
+          IntStream.range(0, tokens.length)
+              .boxed()
+              .sorted(Comparator.comparingLong(i -> tokens[i]))
+              .mapToLong(i -> i)
+              .toArray();
+      try (delta;
+          NDArray places = delta.getManager().create(order)) {
+        NDArray sorted = delta.getManager().create(Arrays.stream(tokens).sorted().toArray());
+        return new TrainableTokens(sorted, Kernels.embedding(places, delta));
+      }
+    }
+  }
+}
