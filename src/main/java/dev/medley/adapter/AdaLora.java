@@ -31,42 +31,47 @@ final class AdaLora {
       ModulePatterns.parse(json, "alpha_pattern");
       json.ignore("lora_ga_config", "megatron_config", "megatron_core", "runtime_config");
       json.ignore("ensure_weight_tying", "qalora_group_size");
-      json.refuseIfSet("AdaLoRA has no such thing", Lora.Config.VARIANTS);
+      Lora.Config.refuseVariants(json);
       json.refuseIfSet("AdaLoRA has no such thing", "use_dora", "kasa_config");
       json.refuseIfSet("AdaLoRA has no such thing", "loftq_config");
       long initR = json.positiveInteger("init_r", 12);
       return new Config(initR, json.number("lora_alpha", 8), kept(json, initR));
     }
 
+    private static boolean isMask(JsonNode list, long length) {
+      boolean isMask = list.isArray() && list.size() == length;
+      for (JsonNode rank : list) {
+        isMask &= rank.isBoolean();
+      }
+      return isMask;
+    }
+
     /** {@code rank_pattern}: a list of booleans for each rank that training began with. */
     private static Map<String, Long> kept(JsonObject json, long initR) {
       Map<String, Long> kept = new HashMap<>();
       JsonNode pattern = json.node("rank_pattern");
-      if (pattern == null) {
-        return kept;
+      if (pattern != null && !pattern.isObject()) {
+        json.problem(
+            "rank_pattern: expected lists by the name of a module's lora_E, found " + pattern);
+        return Map.of();
       }
-      if (!pattern.isObject()) {
-        json.problem("rank_pattern: expected lists by lora_E, found " + pattern);
-      }
-      for (var entry : pattern.properties()) {
-        String key = entry.getKey();
-        JsonNode ranks = entry.getValue();
-        long count = 0;
-        boolean fits = key.endsWith(".lora_E") && ranks.isArray() && ranks.size() == initR;
-        for (JsonNode rank : ranks) {
-          fits &= rank.isBoolean();
-          count += rank.asBoolean() ? 1 : 0;
+      if (pattern != null) {
+        for (var entry : pattern.properties()) {
+          long count = 0;
+          for (JsonNode rank : entry.getValue()) {
+            count += rank.asBoolean() ? 1 : 0;
+          }
+          if (!isMask(entry.getValue(), initR) || !entry.getKey().endsWith(".lora_E")) {
+            json.problem(
+                "rank_pattern."
+                    + entry.getKey()
+                    + ": expected a list of "
+                    + initR
+                    + " booleans, one for each rank of init_r, found "
+                    + entry.getValue());
+          }
+          kept.put(entry.getKey(), count);
         }
-        if (!fits) {
-          json.problem(
-              "rank_pattern."
-                  + key
-                  + ": expected a module's lora_E and a list of init_r = "
-                  + initR
-                  + " booleans, found "
-                  + ranks);
-        }
-        kept.put(key, count);
       }
       return Map.copyOf(kept);
     }

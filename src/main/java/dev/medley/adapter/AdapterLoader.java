@@ -86,6 +86,7 @@ public final class AdapterLoader {
     private final List<String> misnamed = new ArrayList<>();
     private final List<String> idle = new ArrayList<>();
     private final AdapterConfig config;
+    private final Map<String, TensorInfo> file;
     private final Map<String, TensorInfo> tensors = new TreeMap<>();
     private final Weights weights;
     private final AdapterMethod method;
@@ -96,6 +97,7 @@ public final class AdapterLoader {
 
     Assembly(AdapterConfig config, Map<String, TensorInfo> file, TensorReader reader) {
       this.config = config;
+      this.file = file;
       for (TensorInfo tensor : file.values()) {
         bytes += tensor.bytes();
         String name = tensor.name();
@@ -153,10 +155,7 @@ public final class AdapterLoader {
                 ? name + ": unexpected, another tensor of this file is for the same module"
                 : name + ": expected a name that begins with " + ROOT);
       }
-      for (String name : weights.unread()) {
-        problems.add(
-            name + ": unexpected, the config puts no adapter on such a module of this base");
-      }
+      weights.unread().forEach(name -> problems.add(name + ": unexpected, " + whyUnread(name)));
       if (changesHead
           && !TASKS_WITHOUT_HEADS.contains(config.taskType())
           && !config.taskType().equals(base.taskType())) {
@@ -183,6 +182,16 @@ public final class AdapterLoader {
           shapes,
           config.bias() != AdapterConfig.Bias.NONE,
           bytes);
+    }
+
+    private String whyUnread(String name) {
+      long[] shape = file.get(name).shape();
+      if (name.contains(".mha.")) {
+        return "it is for a torch.nn.MultiheadAttention, of which this base has none";
+      }
+      return shape.length > 2
+          ? "it is for a convolution, by its shape " + Weights.show(shape) + "; this base has none"
+          : "the config puts no adapter on such a module of this base";
     }
 
     /** The name that PEFT would have given to a tensor that is not there. */

@@ -130,19 +130,39 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       ModulePatterns alphas)
       implements AdapterMethod {
     /**
-     * Keys that make something else of LoRA; the configs of types that grew out of it have them.
+     * Refuses what makes something else of LoRA, or needs a base that is none of ours; the configs
+     * of types that grew out of LoRA have the same keys.
      */
-    static final String[] VARIANTS = {
-      "use_qalora",
-      "layer_replication",
-      "target_parameters",
-      "trainable_token_indices",
-      "alora_invocation_tokens",
-      "arrow_config",
-      "use_bdlora",
-      "velora_config",
-      "monteclora_config"
-    };
+    static void refuseVariants(JsonObject json) {
+      json.refuseIfSet(
+          "QALoRA averages groups of the input before lora_A, for bases quantised by GPTQ",
+          "use_qalora");
+      json.refuseIfSet(
+          "it makes a deeper base of repeated layers, each with LoRA of its own",
+          "layer_replication");
+      json.refuseIfSet(
+          "it puts LoRA on parameters that are no linear layer's, such as a mixture of experts'",
+          "target_parameters");
+      json.refuseIfSet(
+          "it replaces rows of an embedding beside LoRA; train the tokens with a"
+              + " TRAINABLE_TOKENS adapter, and use both as a set",
+          "trainable_token_indices");
+      json.refuseIfSet(
+          "aLoRA adapts only the tokens from its invocation on, and so needs to find that in a text",
+          "alora_invocation_tokens");
+      json.refuseIfSet("Arrow routes each token to some of several LoRA adapters", "arrow_config");
+      json.refuseIfSet(
+          "BD-LoRA stores block-diagonal matrices, which are laid out for tensor parallelism",
+          "use_bdlora");
+      json.refuseIfSet(
+          "VeLoRA is plain LoRA once trained: set it to null, and remove the tensors"
+              + " lora_velora_embed from the file",
+          "velora_config");
+      json.refuseIfSet(
+          "MonteCLoRA is plain LoRA once trained: set it to null, and remove the tensors"
+              + " lora_monteclora_sampler from the file",
+          "monteclora_config");
+    }
 
     static Config parse(JsonObject json) {
       json.ignore("lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config");
@@ -150,7 +170,7 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       json.ignore("qalora_group_size"); // read only with use_qalora
       // PEFT transposes only when it merges, and sets it by the layer's kind, not by this value.
       json.ignore("fan_in_fan_out");
-      json.refuseIfSet("it changes the result", VARIANTS);
+      refuseVariants(json);
       boolean bias = json.bool("lora_bias", false);
       boolean dora = json.bool("use_dora", false);
       BaseCorrection correction = BaseCorrection.parse(json);

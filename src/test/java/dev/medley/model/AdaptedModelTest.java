@@ -143,7 +143,7 @@ class AdaptedModelTest {
       textBlock =
           """
           pissa-niter        | init_lora_weights: "pissa_niter_4" is not supported: PEFT changes the base's weights by it
-          alora              | alora_invocation_tokens:
+          alora              | alora_invocation_tokens: [17,4] is not supported: aLoRA adapts only the tokens from its invocation on
           other-type         | TRAINABLE_TOKENS], got BOFT
           unknown-config-key | unknown
           pickle             | pickle
