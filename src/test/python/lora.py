@@ -6,8 +6,6 @@ fixtures/models/NAME/refused/CASE/: folders that must not load.
 fixtures/models/bert-sequence/mixed-batch.{safetensors,json}: one batch, an adapter name per row.
 """
 
-import dataclasses
-import enum
 import json
 
 import torch
@@ -364,32 +362,11 @@ def mixed_batch():
     write_json(folder / "mixed-batch.json", {"adapter_names": rows})
 
 
-def config_keys():
-    """lora_config_keys.json: every field of LoraConfig with its default, and the keys that PEFT writes."""
-
-    def plain(value):
-        if isinstance(value, enum.Enum):
-            return value.value
-        if dataclasses.is_dataclass(value):
-            return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return sorted(value) if isinstance(value, (set, frozenset)) else value
-
-    own = LoraConfig.__annotations__
-    fields = {}
-    for field in sorted(dataclasses.fields(LoraConfig), key=lambda field: field.name):
-        default = field.default_factory() if field.default is dataclasses.MISSING else field.default
-        declared = "LoraConfig" if field.name in own else "PeftConfig"
-        fields[field.name] = {"default": plain(default), "declared_by": declared}
-    written = json.loads((FIXTURES / "models/bert-sequence/adapters/qv/adapter_config.json").read_text())
-    write_json(FIXTURES / "lora_config_keys.json", {"fields": fields, "written": sorted(written)})
-
-
 def main():
     bert_sequence()
     others()
     refused()
     mixed_batch()
-    config_keys()
 
 
 if __name__ == "__main__":

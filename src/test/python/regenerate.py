@@ -1,6 +1,7 @@
 """Writes every fixture anew."""
 
 import acceptance
+import configs
 import layers
 import lora
 import models
@@ -15,3 +16,4 @@ lora.main()
 acceptance.main()
 pipelines.main()
 sets.main()
+configs.main()
