@@ -3,16 +3,24 @@ package dev.medley;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.medley.adapter.AdapterType;
+import dev.medley.adapter.RefusedType;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
 import dev.medley.engine.TokenClassification;
+import dev.medley.io.Checkpoint;
+import dev.medley.io.Storage;
+import dev.medley.io.TensorInfo;
 import dev.medley.model.Architecture;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -30,11 +38,55 @@ class SupportedTableTest {
     return Pattern.compile("`([^`]+)`").matcher(cell).results().map(m -> m.group(1)).toList();
   }
 
+  /** Second cells of README's rows that begin with a name of {@code names}, by that name. */
+  private static Map<String, String> cells(String header, Object[] names) throws IOException {
+    List<String> lines = Files.readAllLines(Path.of("README.md"));
+    int table = lines.indexOf(header);
+    assertThat(table).as(header).isNotNegative();
+    Map<String, String> cells = new LinkedHashMap<>();
+    for (String line : lines.subList(table + 2, lines.size())) {
+      if (!line.startsWith("|")) {
+        break;
+      }
+      String[] row = line.split("\\|");
+      cells.put(row[1].replace("`", "").strip(), row[2].strip());
+    }
+    assertThat(cells.keySet())
+        .containsExactlyInAnyOrderElementsOf(Arrays.stream(names).map(Object::toString).toList());
+    return cells;
+  }
+
+  /** The layers that README says a type runs on are those that fixtures of PEFT's prove. */
   @Test
-  void adapterTypes() throws IOException {
-    assertThat(row("Adapter types"))
-        .containsExactlyInAnyOrderElementsOf(
-            Arrays.stream(AdapterType.values()).map(Enum::name).toList());
+  void adapterTypesAndTheirLayers() throws IOException {
+    Map<String, String> layers = cells("| Adapter type | layers | |", AdapterType.values());
+    for (AdapterType type : AdapterType.values()) {
+      Set<String> proven = new TreeSet<>();
+      for (String name : Fixtures.folders("adapters/" + type)) {
+        proven.add(layer("adapters/" + type + "/" + name));
+      }
+      assertThat(layers.get(type.name()).split(", "))
+          .as(type.name())
+          .containsExactlyInAnyOrderElementsOf(proven);
+    }
+  }
+
+  private static String layer(String folder) {
+    Map<String, TensorInfo> tensors =
+        Checkpoint.headers(Storage.standard(), Fixtures.location(folder), "expected");
+    if (tensors.containsKey("ids")) {
+      return "embedding";
+    }
+    String weight = tensors.containsKey("weight") ? "weight" : "lin.weight";
+    return tensors.get(weight).shape().length == 1 ? "norm" : "linear";
+  }
+
+  @Test
+  void refusedTypesAndWhy() throws IOException {
+    Map<String, String> reasons = cells("| Refused type | because |", RefusedType.values());
+    for (RefusedType type : RefusedType.values()) {
+      assertThat(reasons.get(type.name())).isEqualTo(type.reason());
+    }
   }
 
   @Test

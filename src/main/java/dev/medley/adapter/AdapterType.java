@@ -1,8 +1,11 @@
 package dev.medley.adapter;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
-import java.util.Arrays;
+import dev.medley.io.Nearest;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 
 /** PEFT's {@code peft_type}s that Medley runs: a constant names its file. */
@@ -36,16 +39,33 @@ public enum AdapterType {
     return parser.apply(config);
   }
 
-  /** By PEFT's name. */
+  /**
+   * By PEFT's name.
+   *
+   * @throws LoadException for a {@link RefusedType}, saying why, and for any other name
+   */
   static AdapterType of(JsonObject config) {
-    String name = config.string("peft_type", null);
-    return Arrays.stream(values())
-        .filter(type -> type.name().equals(name))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                new LoadException(
-                    config.where(),
-                    "peft_type: expected one of " + Arrays.toString(values()) + ", got " + name));
+    JsonNode value = config.node("peft_type");
+    String name = value == null ? "none" : value.asText();
+    List<String> known = new ArrayList<>();
+    for (AdapterType type : values()) {
+      if (type.name().equals(name)) {
+        return type;
+      }
+      known.add(type.name());
+    }
+    String expected = "peft_type: expected one of " + known + ", found " + name;
+    if (value == null) {
+      throw new LoadException(config.where(), expected + "; is this a PEFT adapter?");
+    }
+    for (RefusedType type : RefusedType.values()) {
+      if (type.name().equals(name)) {
+        String problem = "peft_type: " + name + " is not supported: " + type.reason();
+        throw new LoadException(config.where(), problem);
+      }
+      known.add(type.name());
+    }
+    String nearest = Nearest.name(name, known).map(near -> "; the nearest is " + near).orElse("");
+    throw new LoadException(config.where(), expected + nearest);
   }
 }

@@ -60,7 +60,7 @@ class InspectTest {
         .contains("peft_type         LORA\n", "Medley cannot load it:\n", "Python pickle");
     CommandLineRun type = inspect("models/bert-sequence/refused/other-type");
     assertThat(type.code()).isEqualTo(Medley.FAILED);
-    assertThat(type.out()).contains("peft_type: expected one of [LORA, ");
+    assertThat(type.out()).contains("peft_type: BOFT is not supported: it rotates inputs");
   }
 
   @Test

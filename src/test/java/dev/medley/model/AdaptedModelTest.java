@@ -144,7 +144,7 @@ class AdaptedModelTest {
           """
           pissa-niter        | init_lora_weights: "pissa_niter_4" is not supported: PEFT changes the base's weights by it
           alora              | alora_invocation_tokens: [17,4] is not supported: aLoRA adapts only the tokens from its invocation on
-          other-type         | TRAINABLE_TOKENS], got BOFT
+          other-type         | BOFT is not supported: it rotates inputs by a product of butterfly matrices
           unknown-config-key | unknown
           pickle             | pickle
           wrong-rank         | expected (
