@@ -158,6 +158,10 @@ def variants():
     case("olora_wide", linear(inputs=OUT, outputs=IN), init_lora_weights="olora")
     case("kasa", linear(), kasa_config=KasaConfig())
     case("kasa_patterns", two_linears, both, kasa_config=KasaConfig(), rank_pattern={"deep.lin": 3})
+    # Of an embedding nothing is taken, whatever init_lora_weights says.
+    case("pissa_embedding", embedding, init_lora_weights="pissa")
+    case("olora_embedding", embedding, init_lora_weights="olora", use_rslora=True)
+    case("lora_bias_conv1d", conv1d, lora_bias=True, fan_in_fan_out=True)
     case("orthogonal", linear(), r=4, init_lora_weights="orthogonal")
     case("mica", linear(), init_lora_weights="mica")
 
@@ -241,6 +245,8 @@ def adalora():
     case("rank_zero", two_linears, both, change=change, still=("deep.lin",), **ada)
     case("bias_lora_only", linear(), bias="lora_only", **ada)
     case("fan_in_fan_out", conv1d, fan_in_fan_out=True, **ada)
+    change = pattern(lin=[0, 1, 1, 0, 1])
+    case("trimmed_conv1d", conv1d, fan_in_fan_out=True, change=change, **ada)
     # Fields that AdaLoRA inherits from LoRA and does not read.
     case("no_effect", linear(), r=9, use_rslora=True, alpha_pattern={"lin": 3}, lora_bias=True, **ada)
 

@@ -234,6 +234,9 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       if (bias) {
         params.problem(params.path() + ": PEFT has no lora_bias for embeddings");
       }
+      if (correction == BaseCorrection.KASA) {
+        params.problem(params.path() + ": PEFT has no kasa_config for embeddings");
+      }
       if (a == null || b == null || dora && m == null) {
         return null;
       }

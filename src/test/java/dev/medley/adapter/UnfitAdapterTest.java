@@ -70,6 +70,8 @@ class UnfitAdapterTest {
           LORA | lin   | "r": 5                | conv.lora_A.weight 5,3,2,2   | base_model.model.conv.lora_A.weight: unexpected, it is for a convolution, by its shape (5, 3, 2, 2); this base has none
           LORA | lin   | "r": 5                | attn.mha.lora_A.weight 5,13  | base_model.model.attn.mha.lora_A.weight: unexpected, it is for a torch.nn.MultiheadAttention, of which this base has none
           LORA | norm  | "r": 5                | norm.lora_A.weight 5,9       | norm: LORA fits linear and embedding modules only
+          LORA | table | "r": 5, "lora_bias": true | table.lora_embedding_A 5,17; table.lora_embedding_B 9,5 | table: PEFT has no lora_bias for embeddings
+          LORA | table | "r": 5, "kasa_config": {} | table.lora_embedding_A 5,17; table.lora_embedding_B 9,5 | table: PEFT has no kasa_config for embeddings
           LOHA | lin   | "r": 2                | lin.hada_w1_a 9,2; lin.hada_w1_b 2,13; lin.hada_w2_a 9,3; lin.hada_w2_b 2,13 | lin.hada_w2_a: expected (9, 2), got (9, 3)
           LOHA | table | "r": 2                | table.hada_w1_a 9,2          | table: adapters of this type fit linear modules only
           LOKR | lin   | "r": 2                | lin.lokr_w1 2,13; lin.lokr_w2 9,1 | lin.lokr_w1: expected (1, 13), got (2, 13)
