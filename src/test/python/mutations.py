@@ -42,6 +42,8 @@ class Layers:
         weight, bias = self.get(name, "weight"), self.get(name, "bias")
         if "ids" in self.tensors:
             layer = nn.Embedding(*weight.shape)
+        elif weight.dim() == 1:
+            layer = nn.LayerNorm(weight.shape)
         else:
             layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
         layer.load_state_dict({"weight": weight, **({} if bias is None else {"bias": bias})})

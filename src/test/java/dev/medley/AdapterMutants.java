@@ -135,7 +135,7 @@ public final class AdapterMutants {
   /** Changes of each tensor's name. */
   public AdapterMutants withNames() {
     for (String key : tensors.keySet()) {
-      String below = key.startsWith(ROOT) ? key.substring(ROOT.length()) : key;
+      String below = key.substring(key.startsWith(ROOT) ? ROOT.length() : "base_model.".length());
       rename("key missing", key, null);
       rename("key misspelt", key, key.substring(0, key.length() - 1) + "_");
       rename("key of another module", key, ROOT + "other." + below);
@@ -276,6 +276,9 @@ public final class AdapterMutants {
   }
 
   private void rename(String kind, String key, String name) {
+    if (key.equals(name)) {
+      return; // of the adapter as a whole, and so under this root anyway
+    }
     String what = name == null ? key : name;
     tensors(kind, what, map -> rebuilt(map, key, name, map.get(key)));
   }

@@ -96,6 +96,13 @@ public record AdapterConfig(
     return name;
   }
 
+  /** For types whose configs have no bias in PEFT. */
+  static void refuseBias(JsonObject json) {
+    if (!json.string("bias", "none").equals("none")) {
+      json.problem("bias: expected none, as PEFT has no biases with this type");
+    }
+  }
+
   private static Bias bias(JsonObject document, AdapterType type) {
     String name = document.string("bias", "none");
     String only = type.prefix() + "only";

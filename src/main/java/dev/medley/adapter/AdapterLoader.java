@@ -116,7 +116,7 @@ public final class AdapterLoader {
           file.keySet().stream().anyMatch(name -> name.startsWith(trainedWithHead))
               || base.all().stream().anyMatch(m -> m.place().isHead() && touches(m));
       weights = Weights.of("", tensors, reader);
-      method = config.method().with(weights.scope("base_model"));
+      method = config.method().with(weights.scope("base_model"), most(0), most(1));
       weights.skip(name -> isSecondBias(name) || isSecondTable(name));
       weights.skip(this::isIdle);
       tensors.forEach(
@@ -129,7 +129,7 @@ public final class AdapterLoader {
       for (Module module : base.all()) {
         if (module.place().isRun() && (headed || !module.place().isHead())) {
           read(module);
-          String name = headed ? base.headed(module) : module.path();
+          String name = nameOf(module);
           for (String group = parent(name); !group.isEmpty(); group = parent(group)) {
             groups.add(group);
           }
@@ -143,6 +143,21 @@ public final class AdapterLoader {
                       "target_modules: expected layers, found a match of "
                           + group
                           + ", a group of them, on which PEFT fails"));
+    }
+
+    /** Most outputs (axis 0) or inputs (1) of a targeted linear module, idle ones included. */
+    private long most(int axis) {
+      return base.all().stream()
+          .filter(m -> m.kind() == Kind.LINEAR && (headed || !m.place().isHead()))
+          .filter(m -> config.targets().matches(nameOf(m), m, isSequenceHead(m)))
+          .mapToLong(m -> m.shape()[axis])
+          .max()
+          .orElse(0);
+    }
+
+    /** As the adapter's config has it. */
+    private String nameOf(Module module) {
+      return headed ? base.headed(module) : module.path();
     }
 
     AdapterReport report() {
@@ -203,7 +218,7 @@ public final class AdapterLoader {
 
     private void read(Module module) {
       Weights params = weights.scope(module.path());
-      String name = headed ? base.headed(module) : module.path();
+      String name = nameOf(module);
       boolean targeted = config.targets().matches(name, module, isSequenceHead(module));
       if (targeted) {
         target(module, name, params);

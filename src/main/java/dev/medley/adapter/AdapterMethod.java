@@ -23,8 +23,11 @@ interface AdapterMethod {
   /**
    * The same with the tensors that all modules share, which stand in the file as {@code
    * base_model.NAME}, such as VeRA's projections.
+   *
+   * @param out the most outputs of a targeted linear module
+   * @param in the most inputs of one
    */
-  default AdapterMethod with(Weights shared) {
+  default AdapterMethod with(Weights shared, long out, long in) {
     return this;
   }
 

@@ -26,6 +26,11 @@ record Ia3(NDArray l) implements LinearAdapter {
   }
 
   @Override
+  public boolean isNothing() {
+    return Kernels.isNear(l, 1, 0);
+  }
+
+  @Override
   public NDArray bias(NDArray base, NDArray bias) {
     return bias == null ? null : Kernels.multiply(bias, l);
   }
@@ -45,6 +50,11 @@ record Ia3(NDArray l) implements LinearAdapter {
     public NDArray merge(NDArray weight) {
       return Kernels.multiply(weight, l);
     }
+
+    @Override
+    public boolean isNothing() {
+      return Kernels.isNear(l, 1, 0);
+    }
   }
 
   /**
@@ -56,6 +66,7 @@ record Ia3(NDArray l) implements LinearAdapter {
 
     static Config parse(JsonObject json) {
       json.ignore("init_ia3_weights");
+      json.refuseIfSet("PEFT's IA3 has no such thing", "layers_to_transform", "layers_pattern");
       json.ignore("fan_in_fan_out"); // of the stored weight, which here is always [out, in]
       return new Config(feedForward(json));
     }

@@ -13,6 +13,9 @@ final class LnTuning {
   record Config() implements AdapterMethod {
 
     static Config parse(JsonObject json) {
+      json.refuseIfSet(
+          "PEFT's LN tuning has no such thing", "layers_to_transform", "layers_pattern");
+      AdapterConfig.refuseBias(json);
       return new Config();
     }
 

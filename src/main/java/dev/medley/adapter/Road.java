@@ -25,6 +25,14 @@ record Road(NDArray turns, long group) implements LinearAdapter {
   }
 
   @Override
+  public boolean isNothing() {
+    try (NDArray c = Kernels.rows(turns, 0, 1);
+        NDArray s = Kernels.rows(turns, 1, 1)) {
+      return Kernels.isNear(c, 1, 0) && Kernels.isZero(s);
+    }
+  }
+
+  @Override
   public NDArray bias(NDArray base, NDArray bias) {
     return bias == null ? null : Kernels.turn(bias, turns, group);
   }
@@ -52,6 +60,11 @@ record Road(NDArray turns, long group) implements LinearAdapter {
 
     static Config parse(JsonObject json) {
       json.ignore("init_weights");
+      json.refuseIfSet(
+          "PEFT's RoAd has no such thing",
+          "exclude_modules",
+          "layers_to_transform",
+          "layers_pattern");
       long group = json.positiveInteger("group_size", 64);
       if (group % 2 != 0) {
         json.problem("group_size: expected an even number, found " + group);
@@ -74,7 +87,7 @@ record Road(NDArray turns, long group) implements LinearAdapter {
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       if (out % group != 0) {
         params.problem(
-            params.path() + ": expected a group_size that divides " + out + ", found " + group);
+            params.path() + ": group_size: expected a divisor of " + out + ", found " + group);
       }
       NDArray theta = params.get("road_theta", variant.numbers(out));
       NDArray alpha = params.get("road_alpha", variant.numbers(out));

@@ -35,6 +35,17 @@ record TrainableTokens(NDArray tokens, NDArray rows) implements EmbeddingAdapter
 
     static Config parse(JsonObject json) {
       json.ignore("init_weights");
+      json.refuseIfSet(
+          "PEFT's trainable tokens have no such thing",
+          "exclude_modules",
+          "layers_to_transform",
+          "layers_pattern",
+          "modules_to_save");
+      AdapterConfig.refuseBias(json);
+      JsonNode taskType = json.node("task_type");
+      if (taskType != null && taskType.asText().equals("TOKEN_CLS")) {
+        json.problem("task_type: expected none with a head to train, found TOKEN_CLS, as in PEFT");
+      }
       return new Config(tokens(json));
     }
 

@@ -7,11 +7,11 @@ import dev.medley.tensor.Weights;
 
 /**
  * VeRA: ΔW = s·diag(e)·b·diag(d)·a, a and b random and the same for all modules (arXiv 2310.11454).
- * They are as large as the largest module asks for; each takes the first columns of a and the first
- * rows of b, which are kept once, as views. PEFT has no scale: s is 1 but in a weighted set.
+ * They are as large as the largest module asks for, and kept once; each module takes the first
+ * columns of a and the first rows of b. PEFT has no scale: s is 1 but in a weighted set.
  *
- * @param a of vera_A, [r, in]
- * @param b of vera_B, [out, r]
+ * @param a vera_A [r, in or more]
+ * @param b vera_B [out or more, r]
  * @param d vera_lambda_d [r]
  * @param e vera_lambda_b [out]
  */
@@ -29,10 +29,17 @@ record Vera(NDArray a, NDArray b, NDArray d, NDArray e, double s) implements Lin
 
   @Override
   public NDArray merge(NDArray weight) {
-    try (NDArray da = Kernels.scaleRows(a, d);
-        NDArray eb = Kernels.scaleRows(b, e)) {
+    try (NDArray columns = Kernels.columns(a, 0, weight.getShape().get(1)); // [r, in]
+        NDArray rows = Kernels.rows(b, 0, weight.getShape().get(0)); // [out, r]
+        NDArray da = Kernels.scaleRows(columns, d);
+        NDArray eb = Kernels.scaleRows(rows, e)) {
       return Kernels.addProduct(weight, eb, da, s);
     }
+  }
+
+  @Override
+  public boolean isNothing() {
+    return Kernels.isZero(e) || Kernels.isZero(d);
   }
 
   @Override
@@ -43,15 +50,16 @@ record Vera(NDArray a, NDArray b, NDArray d, NDArray e, double s) implements Lin
   /**
    * {@code VeraConfig}.
    *
-   * @param a the whole of vera_A [r, inputs]; null until bound to a file by {@link #with}, and in
-   *     an outline
-   * @param b the whole of vera_B [outputs, r]; null as above
+   * @param a vera_A [r, the most inputs of a targeted module]; null until bound to a file by {@link
+   *     #with}, and in an outline
+   * @param b vera_B [the most outputs, r]; null as above
    */
-  record Config(long r, NDArray a, NDArray b, long inputs, long outputs) implements AdapterMethod {
+  record Config(long r, NDArray a, NDArray b) implements AdapterMethod {
 
     static Config parse(JsonObject json) {
       json.ignore("vera_dropout", "d_initial", "init_weights", "projection_prng_key");
       json.ignore("fan_in_fan_out"); // of the stored weight, which here is always [out, in]
+      json.refuseIfSet("PEFT's VeRA has no such thing", "exclude_modules");
       if (!json.bool("save_projection", true)) {
         json.problem(
             "save_projection: false is not supported: vera_A and vera_B are then not in the file,"
@@ -60,20 +68,17 @@ record Vera(NDArray a, NDArray b, NDArray d, NDArray e, double s) implements Lin
                 + " file as base_model.vera_A and base_model.vera_B, and set save_projection to"
                 + " true");
       }
-      return new Config(json.positiveInteger("r", 256), null, null, 0, 0);
+      return new Config(json.positiveInteger("r", 256), null, null);
     }
 
     @Override
-    public AdapterMethod with(Weights shared) {
-      NDArray wholeA = shared.get("vera_A", r, Weights.ANY);
-      NDArray wholeB = shared.get("vera_B", Weights.ANY, r);
-      return new Config(r, wholeA, wholeB, size(shared, "vera_A", 1), size(shared, "vera_B", 0));
+    public AdapterMethod with(Weights shared, long out, long in) {
+      return new Config(r, shared.get("vera_A", r, in), shared.get("vera_B", out, r));
     }
 
-    /** Of that axis; where there is none the read has reported it. */
-    private static long size(Weights shared, String name, int axis) {
-      long[] shape = shared.shape(name);
-      return shape == null || shape.length != 2 ? Long.MAX_VALUE : shape[axis];
+    @Override
+    public boolean isScalable() {
+      return true;
     }
 
     @Override
@@ -85,22 +90,7 @@ record Vera(NDArray a, NDArray b, NDArray d, NDArray e, double s) implements Lin
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       NDArray d = params.get("vera_lambda_d", r);
       NDArray e = params.get("vera_lambda_b", out);
-      if (in > inputs || out > outputs) {
-        params.problem(
-            params.path()
-                + ": expected base_model.vera_A of "
-                + in
-                + " columns and base_model.vera_B of "
-                + out
-                + " rows or more, found "
-                + inputs
-                + " and "
-                + outputs);
-        return null;
-      }
-      return a == null || b == null || d == null || e == null
-          ? null
-          : new Vera(Kernels.columns(a, 0, in), Kernels.rows(b, 0, out), d, e, 1);
+      return a == null || b == null || d == null || e == null ? null : new Vera(a, b, d, e, 1);
     }
   }
 }

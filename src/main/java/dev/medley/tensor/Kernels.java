@@ -178,9 +178,9 @@ public final class Kernels {
    *
    * @param y […, out] contiguous
    * @param x […, in]
-   * @param a [r, in]
+   * @param a of which the first columns are taken, [r, in or more]
    * @param d [r]
-   * @param b [out, r]
+   * @param b of which the first rows are taken, [out or more, r]
    * @param e [out]
    */
   public static void addScaledLowRankInto(

@@ -68,8 +68,11 @@ class Kernels(Module):
     _0 = torch.addmm_(torch.view(y, [-1, torch.size(weight, 0)]), seen, torch.t(weight), alpha=scale)
     return y
   def add_scaled_low_rank_(self: __torch__.Kernels, y: Tensor, x: Tensor, a: Tensor, d: Tensor, b: Tensor, e: Tensor, scale: float) -> Tensor:
-    seen = torch.mul(torch.linear(torch.reshape(x, [-1, torch.size(a, 1)]), a), d)
-    _0 = torch.add_(torch.view(y, [-1, torch.size(b, 0)]), torch.mul(torch.linear(seen, b), e), alpha=scale)
+    width = torch.size(x, -1)
+    seen = torch.mul(torch.linear(torch.reshape(x, [-1, width]), torch.narrow(a, 1, 0, width)), d)
+    height = torch.size(e, 0)
+    out = torch.mul(torch.linear(seen, torch.narrow(b, 0, 0, height)), e)
+    _0 = torch.add_(torch.view(y, [-1, height]), out, alpha=scale)
     return y
   def row_products(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
     return torch.reshape(torch.mul(torch.unsqueeze(x, 1), torch.unsqueeze(y, 0)), [-1, torch.size(x, 1)])

@@ -40,6 +40,7 @@ class AdapterMutationTest {
   private static final Set<String> INERT =
       Set.of(
           "corda_config",
+          "d_initial",
           "eva_config",
           "init_lora_weights",
           "init_weights",
@@ -49,10 +50,12 @@ class AdapterMutationTest {
           "module_dropout",
           "orth_reg_weight",
           "peft_version",
+          "projection_prng_key",
           "random_seed",
           "tfinal",
           "tinit",
-          "total_step");
+          "total_step",
+          "vera_dropout");
 
   @TempDir Path folder;
 
@@ -146,7 +149,7 @@ class AdapterMutationTest {
     if (isConfig) {
       names.addAll(List.of(key + ".", key + "[", key + " and ", "lin.base_layer.bias: expected"));
       // tensors or keys that another type or variant has, or has not
-      names.addAll(key.equals("peft_type") ? List.of(": unknown key", "r: expected") : List.of());
+      names.addAll(key.equals("peft_type") ? List.of(": unknown key", ": expected ") : List.of());
       names.addAll(
           List.of("lora_diag: expected", "magnitude_vector: expected", "lora_B.bias: exp"));
     }

@@ -37,8 +37,7 @@ record LayerFixture(String folder, List<String> modules, Expected expected, Base
       NDArray weight = fixture.get(module, "weight");
       NDArray bias = fixture.get(module, "bias");
       long[] shape = weight.getShape().getShape();
-      Kind kind =
-          fixture.isTable() ? Kind.EMBEDDING : shape.length == 1 ? Kind.NORM : Kind.LINEAR;
+      Kind kind = fixture.isTable() ? Kind.EMBEDDING : shape.length == 1 ? Kind.NORM : Kind.LINEAR;
       fixture.base.add(
           new Module(module, kind, Place.BASE, bias != null, shape, shape, weight, bias));
     }

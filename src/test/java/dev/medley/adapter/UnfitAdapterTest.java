@@ -74,10 +74,10 @@ class UnfitAdapterTest {
           LORA | table | "r": 5, "kasa_config": {} | table.lora_embedding_A 5,17; table.lora_embedding_B 9,5 | table: PEFT has no kasa_config for embeddings
           LOHA | lin   | "r": 2                | lin.hada_w1_a 9,2; lin.hada_w1_b 2,13; lin.hada_w2_a 9,3; lin.hada_w2_b 2,13 | lin.hada_w2_a: expected (9, 2), got (9, 3)
           LOHA | table | "r": 2                | table.hada_w1_a 9,2          | table: adapters of this type fit linear modules only
-          LOKR | lin   | "r": 2                | lin.lokr_w1 2,13; lin.lokr_w2 9,1 | lin.lokr_w1: expected (1, 13), got (2, 13)
-          LOKR | lin   | "r": 2                | lin.lokr_w1 3,13; lin.lokr_w2_a 3,2; lin.lokr_w2_b 2,2 | lin.lokr_w2_b: expected (2, 1), got (2, 2)
+          LOKR | lin   | "r": 2                | lin.lokr_w1 2,13; lin.lokr_w2 9,1 | lin.lokr_w1: expected (3, 1), got (2, 13)
+          LOKR | lin   | "r": 2                | lin.lokr_w1 3,1; lin.lokr_w2_a 3,2; lin.lokr_w2_b 2,2 | lin.lokr_w2_b: expected (2, 13), got (2, 2)
           LOKR | table | "r": 2                | table.lokr_w1 1,1            | table: adapters of this type fit linear modules only
-          OFT  | lin   | "oft_block_size": 4   | lin.oft_R.weight 3,6         | lin.oft_R.weight: blocks of 4 in 13
+          OFT  | lin   | "oft_block_size": 4   | lin.oft_R.weight 3,6         | lin.oft_R.weight: expected (13, 0), got (3, 6)
           OFT  | lin   | "oft_block_size": 13  | lin.oft_R.weight 1,77        | lin.oft_R.weight: expected (1, 78), got (1, 77)
           OFT  | table | "oft_block_size": 3   | table.oft_embedding_R.weight 2,3 | table.oft_embedding_R.weight: expected (3, 3), got (2, 3)
           SHIRA | lin  | "r": 2                | lin.shira_weight 43; lin.shira_indices 2,44 | lin.shira_weight: expected (44), got (43)
@@ -89,12 +89,12 @@ class UnfitAdapterTest {
           IA3  | lin   | "feedforward_modules": ["lin"] | lin.ia3_l 9,1       | lin.ia3_l: expected (1, 13), got (9, 1)
           IA3  | lin   | "feedforward_modules": []      | lin.ia3_l 1,13      | lin.ia3_l: expected (9, 1), got (1, 13)
           IA3  | table | "feedforward_modules": []      | table.ia3_l 9,1     | table: adapters of this type fit linear modules only
-          ROAD | lin   | "group_size": 4       | lin.road_theta 4; lin.road_alpha 4 | lin: expected a group_size that divides 9, found 4
+          ROAD | lin   | "group_size": 4       | lin.road_theta 4; lin.road_alpha 4 | lin: group_size: expected a divisor of 9, found 4
           ROAD | table | "group_size": 2       | table.road_theta 4           | table: adapters of this type fit linear modules only
-          VERA | lin   | "r": 3                | base_model.vera_A 3,13; lin.vera_lambda_b 9; lin.vera_lambda_d 3 | base_model.vera_B: expected a tensor (*, 3), found none
-          VERA | lin   | "r": 3                | base_model.vera_A 3,12; base_model.vera_B 9,3; lin.vera_lambda_b 9; lin.vera_lambda_d 3 | lin: expected base_model.vera_A of 13 columns and base_model.vera_B of 9 rows or more, found 12 and 9
-          VERA | lin   | "r": 3                | base_model.vera_A 3,13; base_model.vera_B 8,3; lin.vera_lambda_b 9; lin.vera_lambda_d 3 | lin: expected base_model.vera_A of 13 columns and base_model.vera_B of 9 rows or more, found 13 and 8
-          VERA | lin   | "r": 3                | base_model.vera_A 4,13; base_model.vera_B 9,3; lin.vera_lambda_b 9; lin.vera_lambda_d 4 | base_model.vera_A: expected (3, *), got (4, 13)
+          VERA | lin   | "r": 3                | base_model.vera_A 3,13; lin.vera_lambda_b 9; lin.vera_lambda_d 3 | base_model.vera_B: expected a tensor (9, 3), found none
+          VERA | lin   | "r": 3                | base_model.vera_A 3,12; base_model.vera_B 9,3; lin.vera_lambda_b 9; lin.vera_lambda_d 3 | base_model.vera_A: expected (3, 13), got (3, 12)
+          VERA | lin   | "r": 3                | base_model.vera_A 3,13; base_model.vera_B 8,3; lin.vera_lambda_b 9; lin.vera_lambda_d 3 | base_model.vera_B: expected (9, 3), got (8, 3)
+          VERA | lin   | "r": 3                | base_model.vera_A 4,13; base_model.vera_B 9,3; lin.vera_lambda_b 9; lin.vera_lambda_d 4 | base_model.vera_A: expected (3, 13), got (4, 13)
           VERA | table | "r": 3                | base_model.vera_A 3,13; base_model.vera_B 9,3; table.vera_lambda_b 9 | table: adapters of this type fit linear modules only
           LN_TUNING | lin  | "task_type": null | lin.ln_tuning_layers.weight 9,13 | lin.ln_tuning_layers.bias: expected a tensor (9), found none
           LN_TUNING | norm | "task_type": null | norm.ln_tuning_layers.weight 8; norm.ln_tuning_layers.bias 9 | norm.ln_tuning_layers.weight: expected (9), got (8)
@@ -178,8 +178,8 @@ class UnfitAdapterTest {
             .problems();
     assertThat(problems)
         .containsExactly(
-            "base_model.vera_A: expected a tensor (3, *), found none",
-            "base_model.vera_B: expected a tensor (*, 3), found none",
+            "base_model.vera_A: expected a tensor (3, 13), found none",
+            "base_model.vera_B: expected a tensor (9, 3), found none",
             "base_model.model.lin.vera_lambda_d: expected (3), got (4)",
             "base_model.model.lin.vera_lambda_b: expected (9), got (8)");
   }

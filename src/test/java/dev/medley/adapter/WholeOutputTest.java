@@ -2,6 +2,7 @@ package dev.medley.adapter;
 
 import static dev.medley.Close.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -71,9 +72,13 @@ class WholeOutputTest {
           half.merge(owner.zeros(new Shape(6, 7))),
           vera.merge(owner.zeros(new Shape(6, 7))).mul(0.5),
           1e-6);
-      assertThat(new Ia3(random(owner, 6)).scaled(0.5)).isNull();
-      assertThat(new Ia3.FeedForward(random(owner, 7)).scaled(0.5)).isNull();
-      assertThat(new Road(random(owner, 2, 6), 2).scaled(0.5)).isNull();
+      for (LinearAdapter unscalable :
+          List.of(
+              new Ia3(random(owner, 6)),
+              new Ia3.FeedForward(random(owner, 7)),
+              new Road(random(owner, 2, 6), 2))) {
+        assertThatThrownBy(() -> unscalable.scaled(0.5)).isInstanceOf(IllegalStateException.class);
+      }
     }
   }
 }
