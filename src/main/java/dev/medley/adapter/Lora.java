@@ -104,7 +104,9 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
 
     @Override
     public NDArray merge(NDArray table) {
-      return Kernels.addProduct(table, at, b.transpose(), s);
+      try (NDArray bt = Kernels.transpose(b)) { // [r, d]
+        return Kernels.addProduct(table, at, bt, s);
+      }
     }
 
     @Override
