@@ -64,6 +64,11 @@ final class ModulePatterns {
         : (long) all.getMin() + "-" + (long) all.getMax();
   }
 
+  /** The largest of the numbers that occur beside {@code orElse}. */
+  long largest(long orElse) {
+    return numbers.values().stream().mapToLong(Double::longValue).reduce(orElse, Math::max);
+  }
+
   /** The number of the first pattern in the document that matches, else {@code orElse}. */
   double of(String module, double orElse) {
     return patterns.entrySet().stream()

@@ -147,10 +147,7 @@ public final class Kernels {
 
   /** The parts one after the other along the first axis. */
   public static NDArray concat(List<NDArray> parts) {
-    try (IValue list =
-        IValue.listFrom(parts.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new))) {
-      return call("cat", parts.get(0).getManager(), list);
-    }
+    return call("cat", parts);
   }
 
   /** xᵀ, laid out anew. */
@@ -355,6 +352,36 @@ public final class Kernels {
     return call("leading_columns", weight, r);
   }
 
+  /** x with all but its k largest magnitudes set to zero. [m, n] → [m, n] */
+  public static NDArray keepLargest(NDArray x, long k) {
+    return call("keep_largest", x, k);
+  }
+
+  /** x ⊙ mask / density. */
+  public static NDArray keepMasked(NDArray x, NDArray mask, double density) {
+    return call("keep_masked", x, mask, density);
+  }
+
+  /** Σ weightᵢ·partᵢ. parts [m, n], weights [parts] → [m, n] */
+  public static NDArray weightedSum(List<NDArray> parts, NDArray weights) {
+    return call("weighted_sum", parts, weights);
+  }
+
+  /**
+   * The disjoint merge of TIES (arXiv 2306.01708): in every place the mean of the weighted parts
+   * whose sign is the one that most are for, zero counting as positive.
+   *
+   * @param frequency whether each part has one vote, rather than as many as its magnitude
+   */
+  public static NDArray electedSum(List<NDArray> parts, NDArray weights, boolean frequency) {
+    return call("elected_sum", parts, weights, frequency ? 1L : 0L);
+  }
+
+  /** x within ± that quantile of the numbers of x and of other together. */
+  public static NDArray clampToQuantile(NDArray x, NDArray other, double quantile) {
+    return call("clamp_to_quantile", x, other, quantile);
+  }
+
   /** x ⊙ y, broadcast. */
   public static NDArray multiply(NDArray x, NDArray y) {
     return call("mul", x, y);
@@ -372,7 +399,11 @@ public final class Kernels {
 
   /** x in another precision. */
   public static NDArray to(NDArray x, Precision precision) {
-    return call("to", x, precision.scalarType);
+    return to(x, precision.scalarType);
+  }
+
+  static NDArray to(NDArray x, int scalarType) {
+    return call("to", x, scalarType);
   }
 
   /** Whether x holds neither NaN nor an infinity. */
@@ -409,6 +440,18 @@ public final class Kernels {
   /** Writes {@code raw} bytes, read as {@code scalarType}, from element {@code offset} on. */
   static void decodeInto(NDArray y, long offset, NDArray raw, int scalarType) {
     call("decode_", y, offset, raw, scalarType).close();
+  }
+
+  /** {@code length} elements of x from {@code offset} on as bytes of {@code scalarType}. */
+  static NDArray encode(NDArray x, long offset, long length, int scalarType) {
+    return call("encode", x, offset, length, scalarType);
+  }
+
+  private static NDArray call(String method, List<NDArray> first, Object... others) {
+    try (IValue list =
+        IValue.listFrom(first.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new))) {
+      return call(method, first.get(0).getManager(), list, others);
+    }
   }
 
   private static NDArray call(String method, NDArray first, Object... others) {

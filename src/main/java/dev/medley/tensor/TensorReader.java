@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import dev.medley.io.Checkpoint;
+import dev.medley.io.StoredType;
 import dev.medley.io.TensorInfo;
 
 /**
@@ -49,7 +50,7 @@ public final class TensorReader {
         int length = (int) Math.min(step, tensor.elements() - at);
         NDArray raw = cpu.create(new Shape(length), carrier(width));
         raw.toByteBuffer(true).put(checkpoint.slice(tensor, at * width, length * width));
-        Kernels.decodeInto(into, at, raw, scalarType(tensor));
+        Kernels.decodeInto(into, at, raw, scalarType(tensor.type()));
         raw.close();
       }
     }
@@ -67,8 +68,8 @@ public final class TensorReader {
   }
 
   /** c10::ScalarType of the stored type; a BOOL is a byte, so that no byte is undefined. */
-  private static int scalarType(TensorInfo tensor) {
-    return switch (tensor.type()) {
+  static int scalarType(StoredType type) {
+    return switch (type) {
       case U8, BOOL -> 0;
       case I8 -> 1;
       case I16 -> 2;

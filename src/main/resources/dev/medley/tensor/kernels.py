@@ -193,3 +193,30 @@ class Kernels(Module):
   def normalize(self: __torch__.Kernels, x: Tensor) -> Tensor:
     length = torch.norm(x, 2, [-1], True)
     return torch.div(x, torch.clamp_min(length, 1.e-12))
+  def encode(self: __torch__.Kernels, x: Tensor, offset: int, length: int, stored: int) -> Tensor:
+    part = torch.narrow(torch.reshape(x, [-1]), 0, offset, length)
+    return torch.view_copy(torch.to(part, stored), dtype=0)
+  def keep_largest(self: __torch__.Kernels, x: Tensor, k: int) -> Tensor:
+    flat = torch.reshape(x, [-1])
+    _0, places = torch.topk(torch.abs(flat), k)
+    mask = torch.index_fill(torch.zeros_like(flat), 0, places, 1)
+    return torch.mul(x, torch.view(mask, torch.size(x)))
+  def keep_masked(self: __torch__.Kernels, x: Tensor, mask: Tensor, density: float) -> Tensor:
+    return torch.div(torch.mul(x, mask), density)
+  def weighted_sum(self: __torch__.Kernels, parts: List[Tensor], weights: Tensor) -> Tensor:
+    return torch.sum(torch.mul(torch.stack(parts), torch.reshape(weights, [-1, 1, 1])), [0])
+  def elected_sum(self: __torch__.Kernels, parts: List[Tensor], weights: Tensor, frequency: int) -> Tensor:
+    stack = torch.stack(parts)
+    sign = torch.sign(stack)
+    if torch.eq(frequency, 1):
+      votes = torch.sum(sign, [0])
+    else:
+      votes = torch.sum(stack, [0])
+    majority = torch.sub(torch.mul(torch.to(torch.ge(votes, 0), 6), 2), 1)
+    agree = torch.to(torch.eq(sign, majority), 6)
+    weighted = torch.mul(stack, torch.reshape(weights, [-1, 1, 1]))
+    return torch.div(torch.sum(torch.mul(weighted, agree), [0]), torch.clamp_min(torch.sum(agree, [0]), 1))
+  def clamp_to_quantile(self: __torch__.Kernels, x: Tensor, other: Tensor, quantile: float) -> Tensor:
+    both = torch.cat([torch.reshape(x, [-1]), torch.reshape(other, [-1])])
+    limit = torch.quantile(both, quantile)
+    return torch.clamp(x, torch.neg(limit), limit)
