@@ -94,6 +94,14 @@ public final class BaseModel implements AutoCloseable {
     return owner;
   }
 
+  Storage storage() {
+    return storage;
+  }
+
+  Location folder() {
+    return folder;
+  }
+
   Precision precision() {
     return precision;
   }

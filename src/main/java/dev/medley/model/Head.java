@@ -12,6 +12,11 @@ public enum Head {
     this.suffix = suffix;
   }
 
+  /** HF's class with this head, where {@code architecture} is one of the same family. */
+  public String in(String architecture) {
+    return architecture.replaceAll("((LMHead)?Model|For[A-Z].*)$", "") + suffix;
+  }
+
   /** Whether a checkpoint of that class, such as BertForTokenClassification, holds this head. */
   boolean isIn(String architecture) {
     return architecture.endsWith(suffix);

@@ -117,18 +117,25 @@ public final class TextModel {
     };
   }
 
+  private static String canonical(BaseModules modules, String name) {
+    return modules
+        .canonical(name)
+        .replaceAll("LayerNorm\\.gamma$", "LayerNorm.weight")
+        .replaceAll("LayerNorm\\.beta$", "LayerNorm.bias");
+  }
+
+  /** The parameter of {@link #modules} that a tensor of a checkpoint is, if it is one. */
+  public String parameter(String tensor) {
+    return canonical(modules, tensor);
+  }
+
   /** Names without the base's prefix, and without TensorFlow's names for what a norm holds. */
   private static Map<String, TensorInfo> canonical(
       BaseModules modules, Map<String, TensorInfo> file) {
     Map<String, TensorInfo> tensors = new LinkedHashMap<>();
     file.forEach(
         (name, tensor) -> {
-          String canonical =
-              modules
-                  .canonical(name)
-                  .replaceAll("LayerNorm\\.gamma$", "LayerNorm.weight")
-                  .replaceAll("LayerNorm\\.beta$", "LayerNorm.bias");
-          TensorInfo other = tensors.put(canonical, tensor);
+          TensorInfo other = tensors.put(canonical(modules, name), tensor);
           if (other != null) {
             throw new LoadException(
                 tensor.file(), name + " and " + other.name() + " are for the same parameter");
