@@ -8,6 +8,7 @@ import models
 import pipelines
 import sets
 import tokenizers_
+import verbs
 
 models.main()
 tokenizers_.main()
@@ -17,3 +18,4 @@ acceptance.main()
 pipelines.main()
 sets.main()
 configs.main()
+verbs.main()

@@ -31,7 +31,7 @@ public enum AdapterType {
   }
 
   /** How the names of this type's tensors begin, after the module's path. */
-  String prefix() {
+  public String prefix() {
     return prefix;
   }
 

@@ -16,8 +16,11 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The adapters of one base that are in memory, and the sets compiled of them, shared by all
@@ -40,7 +43,7 @@ final class AdapterStore implements AutoCloseable {
   AdapterStore(BaseModel base, Storage storage, Map<String, AdapterSource> sources, long budget) {
     this.base = base;
     this.storage = storage;
-    this.sources = sources;
+    this.sources = new ConcurrentHashMap<>(sources);
     this.budget = budget;
   }
 
@@ -49,9 +52,43 @@ final class AdapterStore implements AutoCloseable {
     return sources.containsKey(name);
   }
 
+  /** Names of all adapters, in memory or not. */
+  Set<String> names() {
+    return new TreeSet<>(sources.keySet());
+  }
+
+  /** One more adapter, to be loaded when it is first leased. */
+  void add(String name, AdapterSource source) {
+    if (sources.putIfAbsent(name, source) != null) {
+      throw new IllegalArgumentException("adapter: there is one named " + name + " already");
+    }
+  }
+
+  /**
+   * Forgets an adapter.
+   *
+   * @throws IllegalStateException while it, or a set that it is in, is in memory
+   */
+  synchronized void remove(String name) {
+    for (AdapterRef ref : entries.keySet()) {
+      if (ref.members().stream().anyMatch(member -> member.name().equals(name))) {
+        throw new IllegalStateException(ref + " is in memory and in use");
+      }
+    }
+    sources.remove(name);
+    versions.remove(name);
+  }
+
   /** How many adapters were read so far; compiled sets do not count. */
   synchronized int loads() {
     return loads;
+  }
+
+  /** Arrays of the adapters and sets in memory, for tests. */
+  synchronized int arrays() {
+    return entries.values().stream()
+        .mapToInt(entry -> entry.loaded.join().owner.getManagedArrays().size())
+        .sum();
   }
 
   /** Bytes of the adapters in memory, and of what sets add to them. */
@@ -267,6 +304,11 @@ final class AdapterStore implements AutoCloseable {
 
     Labels headLabels() {
       return loaded.headLabels;
+    }
+
+    /** The adapter itself; null for a set. */
+    Adapter adapter() {
+      return loaded.adapter;
     }
 
     @Override

@@ -73,7 +73,7 @@ public final class Engine implements AutoCloseable {
   }
 
   /** Nobody assigns devices here: the first GPU, where there is one. */
-  private static Device device(DeviceChoice choice) {
+  static Device device(DeviceChoice choice) {
     int gpus = choice == DeviceChoice.CPU ? 0 : Torch.gpus();
     return Devices.choose(choice, gpus == 0 ? List.of() : List.of("0"), gpus);
   }

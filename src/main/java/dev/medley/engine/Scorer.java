@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * One thread's pass over a stream of requests: reads a window, scores it, gives it back in order.
@@ -177,7 +176,7 @@ final class Scorer implements Iterator<Result> {
   }
 
   private String unknown(String name) {
-    Set<String> known = new TreeSet<>(engine.spec().adapters().keySet());
+    Set<String> known = engine.store().names();
     known.addAll(engine.sets().keySet());
     return "adapter: no adapter is named "
         + name

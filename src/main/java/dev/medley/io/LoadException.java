@@ -6,7 +6,7 @@ import java.util.List;
  * Files that cannot be used. Says where, and for every problem found there what was expected, what
  * was found and what to do: all problems of one load at once.
  */
-public final class LoadException extends RuntimeException {
+public class LoadException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /** One problem; {@code where} names the file or folder. */

@@ -1,0 +1,158 @@
+"""PEFT's verbs: fixtures/verbs, over models/bert-sequence.
+
+adapters/NAME/: members. expected.json: texts, and the sets of members whose logits for each text stand in
+expected.safetensors under the set's name, such as oft+math; __base__ for the base alone. weighted.json: calls of
+add_weighted_adapter; weighted/NAME.safetensors: the tensors of the adapter that the call makes. stored/NAME/: an
+adapter of models/NAME, a base that is stored in another type or with another head.
+"""
+
+import torch
+from peft import LoHaConfig, LoraConfig, OFTConfig, PeftConfig, PeftMixedModel, PeftModel, get_peft_model_state_dict
+from transformers import AutoTokenizer, BertForSequenceClassification, BertModel
+
+import adapters
+import lora
+from common import FIXTURES, fresh, write_json, write_tensors
+
+FOLDER = FIXTURES / "verbs"
+TEXTS = ["the quick brown fox", "hello", "a lazy dog jumps over the red fox 9 times!"]
+
+MEMBERS = {
+    "math": LoraConfig(r=4, lora_alpha=9, target_modules=["query", "value"]),
+    "polite": LoraConfig(r=4, lora_alpha=3, target_modules=["query", "key"]),
+    "terse": LoraConfig(
+        r=4, lora_alpha=6, target_modules=["value", "key"], alpha_pattern={"layer.1.attention.self.key": 2}
+    ),
+    "wide": LoraConfig(r=6, lora_alpha=5, target_modules=["query", "dense"]),
+    "patterned": LoraConfig(r=4, lora_alpha=5, target_modules=["query"], rank_pattern={"layer.0.attention.self.query": 2}),
+    "root": LoraConfig(r=4, lora_alpha=3, use_rslora=True, target_modules=["query", "value"]),
+    "table": LoraConfig(r=4, lora_alpha=5, target_modules=["word_embeddings", "value"]),
+    "regex": LoraConfig(r=4, lora_alpha=7, target_modules=r".*\.layer\.(0|1)\..*\.(query|value)"),
+    "regex2": LoraConfig(r=4, lora_alpha=2, target_modules=r".*\.layer\.(1|2)\..*\.value"),
+    "head": LoraConfig(r=4, lora_alpha=5, task_type="SEQ_CLS", target_modules=["query"]),
+    "head2": LoraConfig(r=4, lora_alpha=6, task_type="SEQ_CLS", target_modules=["value"]),
+    "dora": LoraConfig(r=3, lora_alpha=5, use_dora=True, target_modules=["query", "value"]),
+    "shifted": LoraConfig(r=4, lora_alpha=5, lora_bias=True, target_modules=["query"]),
+    "biased": LoraConfig(r=4, lora_alpha=5, bias="all", target_modules=["query"]),
+    "pissa": LoraConfig(r=4, lora_alpha=5, init_lora_weights="pissa", target_modules=["query"]),
+    "oft": OFTConfig(oft_block_size=4, target_modules=["query", "value"]),
+    "oft2": OFTConfig(oft_block_size=7, use_cayley_neumann=False, target_modules=["query", "key"]),
+    "loha": LoHaConfig(r=2, alpha=3, target_modules=["query", "value"]),
+}
+
+SETS = [
+    "math",
+    "math+polite",
+    "polite+table+math",
+    "math+math",
+    "oft+math",
+    "math+oft",
+    "loha+oft+math",
+    "oft+loha+oft2",
+    "math+oft+loha+oft2",
+    "dora+math",
+    "math+dora",
+    "head+math",
+    "math+head+oft",
+    "shifted+oft",
+]
+
+# name: adapters, weights, options. Random ones come with the seed that stands before the call.
+WEIGHTED = {
+    "cat": (["math", "wide", "patterned"], [0.7, -0.4, 1.5], {"combination_type": "cat"}),
+    "cat-table": (["table", "math"], [0.7, 2.0], {"combination_type": "cat"}),
+    "svd": (["math", "wide"], [0.7, -0.4], {"combination_type": "svd"}),
+    "svd-rank": (["math", "wide"], [0.7, 0.4], {"combination_type": "svd", "svd_rank": 3}),
+    "svd-table": (["table", "math"], [0.7, 0.4], {"combination_type": "svd", "svd_rank": 3}),
+    "svd-clamp": (["math", "polite"], [0.7, 0.4], {"combination_type": "svd", "svd_clamp": 0.9}),
+    "linear": (["math", "polite", "terse"], [0.7, -0.4, 1.2], {"combination_type": "linear"}),
+    "linear-table": (["table", "math"], [0.7, -2.0], {"combination_type": "linear"}),
+    "single": (["math"], [-0.6], {"combination_type": "ties", "density": 0.1}),
+    "regex": (["regex", "regex2"], [0.6, 0.5], {"combination_type": "linear"}),
+    "ties": (["math", "polite", "terse"], [0.7, -0.4, 1.2], {"combination_type": "ties", "density": 0.3}),
+    "ties-frequency": (
+        ["math", "polite", "terse"],
+        [0.7, 0.4, 1.2],
+        {"combination_type": "ties", "density": 0.6, "majority_sign_method": "frequency"},
+    ),
+    "ties-svd": (["math", "wide"], [0.7, 0.4], {"combination_type": "ties_svd", "density": 0.5}),
+    "dare-linear": (["math", "polite"], [0.7, 0.4], {"combination_type": "dare_linear", "density": 0.6}),
+    "dare-ties": (["math", "polite", "terse"], [0.7, 0.4, 1.1], {"combination_type": "dare_ties", "density": 0.7}),
+    "dare-table": (["table", "math"], [0.7, 0.4], {"combination_type": "dare_linear", "density": 0.8}),
+    "dare-linear-svd": (["math", "wide"], [0.7, 0.4], {"combination_type": "dare_linear_svd", "density": 0.6}),
+    "dare-ties-svd": (["math", "wide", "table"], [0.7, 0.4, 0.9], {"combination_type": "dare_ties_svd", "density": 0.6}),
+    "magnitude-prune": (["math", "polite"], [0.7, -0.4], {"combination_type": "magnitude_prune", "density": 0.4}),
+    "magnitude-prune-svd": (
+        ["math", "wide"],
+        [0.7, -0.4],
+        {"combination_type": "magnitude_prune_svd", "density": 0.4, "svd_rank": 2},
+    ),
+    # PEFT lets the result inherit use_rslora from the first member; root is never first here.
+    "rslora-second": (["math", "root"], [0.7, 0.4], {"combination_type": "cat"}),
+}
+SEED = 20_211
+
+
+def base():
+    return lora.base("bert-sequence", BertForSequenceClassification)
+
+
+def logits(model):
+    tokenizer = AutoTokenizer.from_pretrained(FIXTURES / "models" / "bert-sequence")
+    with torch.no_grad():
+        return torch.cat([model.eval()(**tokenizer(text, return_tensors="pt")).logits for text in TEXTS])
+
+
+def mixed(members):
+    """All of one set, added and activated in its order; a member that stands twice is added once."""
+    names, model = {}, None
+    for member in members:
+        if member in names:
+            continue
+        name = names[member] = f"m{len(names)}"
+        source = FOLDER / "adapters" / member
+        config = PeftConfig.from_pretrained(source)
+        config.inference_mode = True
+        if model is None:
+            model = PeftMixedModel(base(), config, adapter_name=name)
+        result = model.load_adapter(source, name)
+        missing = [key for key in result.missing_keys if f".{name}" in key]
+        assert not missing and not result.unexpected_keys, (members, missing, result.unexpected_keys)
+    model.set_adapter([names[member] for member in members])
+    return model
+
+
+def weighted(name, members, weights, options):
+    folder = FOLDER / "adapters"
+    model = PeftModel.from_pretrained(base(), folder / members[0], adapter_name=members[0])
+    for member in members[1:]:
+        model.load_adapter(folder / member, member)
+    torch.manual_seed(SEED)
+    model.add_weighted_adapter(members, weights, "merged", **options)
+    config = model.peft_config["merged"]
+    tensors = get_peft_model_state_dict(model, adapter_name="merged")
+    write_tensors(FOLDER / "weighted" / f"{name}.safetensors", tensors)
+    return {"name": name, "adapters": members, "weights": weights, **options, "r": config.r}
+
+
+def main():
+    fresh(FOLDER)
+    for name, config in MEMBERS.items():
+        adapters.save(adapters.train(base(), config, f"verbs {name}"), FOLDER / "adapters" / name)
+    for name in ("bert-bf16", "bert-f16", "bert-mlm"):
+        model = lora.base(name, BertModel, dtype=torch.float32)
+        config = LoraConfig(r=2, lora_alpha=5, target_modules=["query", "value"])
+        adapters.save(adapters.train(model, config, f"verbs {name}"), FOLDER / "stored" / name)
+    tensors = {"__base__": logits(base())}
+    for expression in SETS:
+        tensors[expression] = logits(mixed(expression.split("+")))
+    for name in ("table", "oft", "head", "dora", "biased", "pissa"):
+        tensors[name] = logits(PeftModel.from_pretrained(base(), FOLDER / "adapters" / name))
+    write_tensors(FOLDER / "expected.safetensors", tensors)
+    write_json(FOLDER / "expected.json", {"texts": TEXTS, "sets": sorted(tensors)})
+    calls = [weighted(name, *call) for name, call in WEIGHTED.items()]
+    write_json(FOLDER / "weighted.json", {"seed": SEED, "calls": calls})
+
+
+if __name__ == "__main__":
+    main()
