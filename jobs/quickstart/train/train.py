@@ -191,7 +191,7 @@ def save(name, model, dtype, labels):
     write_json(path, config)
     weights = os.path.join(folder, "adapter_model.safetensors")
     save_file({k: v.to(dtype).contiguous() for k, v in load_file(weights).items()}, weights, metadata={"format": "pt"})
-    if name != "search":
+    if labels:
         write_json(os.path.join(folder, "config.json"), config_json(name, labels))
     print(f"{name}: {os.path.getsize(weights)} bytes", flush=True)
 

@@ -91,7 +91,7 @@ class QuickstartFilesTest {
         total += bytes;
       }
     }
-    assertThat(total).isLessThan(4 << 20);
+    assertThat(total).isLessThan(5 << 20);
   }
 
   private static JsonNode expected() {
