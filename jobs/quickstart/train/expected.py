@@ -179,16 +179,16 @@ def write_jsonl(name, rows):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def write_expected(adapters):
+def write_expected(adapters, name="expected.json"):
     """JSON with one row a line."""
     lines = []
-    for name, entry in adapters.items():
+    for adapter, entry in adapters.items():
         rows = entry.pop("rows")
         head = ", ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in entry.items())
         body = ",\n".join(f"      {json.dumps(i)}: {json.dumps(row, ensure_ascii=False)}" for i, row in rows.items())
-        lines.append(f"    {json.dumps(name)}: {{{head}, \"rows\": {{\n{body}\n    }}}}")
+        lines.append(f"    {json.dumps(adapter)}: {{{head}, \"rows\": {{\n{body}\n    }}}}")
     made = f"peft {peft.__version__}, transformers {transformers.__version__}, torch {torch.__version__}"
-    with open(os.path.join(OUT, "expected.json"), "w", encoding="utf-8") as file:
+    with open(os.path.join(OUT, name), "w", encoding="utf-8") as file:
         file.write(f'{{\n  "made_with": {json.dumps(made)},\n  "adapters": {{\n' + ",\n".join(lines) + "\n  }\n}\n")
 
 
