@@ -53,7 +53,7 @@ final class Quickstart implements Callable<Integer> {
           "expected the root of the repository, found no such folder");
     }
     MiniLmFolder.write(modelJar, WORK.resolve("all-MiniLM-L6-v2"));
-    for (String job : List.of("classification", "tokens")) {
+    for (String job : List.of("classification", "tokens", "mixed")) {
       out.println("$ jobs/medley score jobs/quickstart/" + job + ".conf");
       int code = Medley.run(out, err, "score", FILES.resolve(job + ".conf").toString());
       if (code != Medley.OK) {
@@ -61,21 +61,27 @@ final class Quickstart implements Callable<Integer> {
       }
       out.println();
     }
-    JsonNode peft = JSON.readTree(FILES.resolve("expected.json").toFile()).get("adapters");
-    Map<String, List<JsonNode>> rows = byAdapter("classification");
-    rows.putAll(byAdapter("tokens"));
+    Map<String, List<JsonNode>> rows = groups("classification");
+    rows.putAll(groups("tokens"));
     out.println("Some of the rows, each under its own adapter");
     out.println();
-    out.println(samples(rows));
+    out.println(samples(rows, 2));
     out.println("All of them: held-out rows, what is right, and what PEFT makes of the same row");
     out.println();
-    out.print(accuracy(rows, peft));
+    out.println(accuracy("ADAPTER", rows, "expected.json"));
+    Map<String, List<JsonNode>> mixed = groups("mixed");
+    out.println("Texts with noise in them, each under an adapter or an ordered set of adapters");
+    out.println();
+    out.println(samples(mixed, 1));
+    out.println("All of them, by the noise");
+    out.println();
+    out.print(accuracy("NOISE: ADAPTERS", mixed, "expected-mixed.json"));
     out.flush();
     return Medley.OK;
   }
 
-  /** What a job wrote, by adapter, in the order of ids. */
-  private static Map<String, List<JsonNode>> byAdapter(String job) throws IOException {
+  /** What a job wrote, by noise and adapters, in the order of ids. */
+  private static Map<String, List<JsonNode>> groups(String job) throws IOException {
     List<JsonNode> rows = new ArrayList<>();
     try (Stream<Path> parts = Files.list(WORK.resolve(job))) {
       for (Path part : parts.filter(p -> p.toString().endsWith(".json")).toList()) {
@@ -86,21 +92,28 @@ final class Quickstart implements Callable<Integer> {
     }
     rows.sort((a, b) -> a.get("id").asText().compareTo(b.get("id").asText()));
     return rows.stream()
-        .collect(
-            Collectors.groupingBy(
-                row -> row.get("adapter").asText(), LinkedHashMap::new, Collectors.toList()));
+        .collect(Collectors.groupingBy(Quickstart::group, LinkedHashMap::new, Collectors.toList()));
   }
 
-  private static Table samples(Map<String, List<JsonNode>> rows) {
-    Table table = new Table(10, TEXT, 30, 6);
+  /** As expected.json and expected-mixed.json name it. */
+  private static String group(JsonNode row) {
+    String adapter = row.get("adapter").asText();
+    return row.has("noise") ? row.get("noise").asText() + ": " + adapter : adapter;
+  }
+
+  private static Table samples(Map<String, List<JsonNode>> rows, int each) {
+    Table table = new Table(24, TEXT, 30, 6);
     table.row("ADAPTER", "TEXT", "PREDICTION", "SCORE");
-    rows.forEach(
-        (adapter, all) -> {
-          for (JsonNode row : all.subList(0, Math.min(2, all.size()))) {
-            JsonNode prediction = row.get("prediction");
-            table.row(adapter, cut(row.get("text").asText()), words(prediction), score(prediction));
-          }
-        });
+    for (List<JsonNode> all : rows.values()) {
+      for (JsonNode row : all.subList(0, Math.min(each, all.size()))) {
+        JsonNode prediction = row.get("prediction");
+        table.row(
+            row.get("adapter").asText(),
+            cut(row.get("text").asText()),
+            words(prediction),
+            score(prediction));
+      }
+    }
     return table;
   }
 
@@ -123,19 +136,21 @@ final class Quickstart implements Callable<Integer> {
         : String.format(Locale.ROOT, "%.3f", prediction.get("score").asDouble());
   }
 
-  private static Table accuracy(Map<String, List<JsonNode>> rows, JsonNode peft) {
-    Table table = new Table(10, 6, 12, 14, 16);
-    table.row("ADAPTER", "ROWS", "RIGHT", "RIGHT BY PEFT", "SAME AS PEFT");
+  private static Table accuracy(String title, Map<String, List<JsonNode>> rows, String file)
+      throws IOException {
+    JsonNode peft = JSON.readTree(FILES.resolve(file).toFile()).get("adapters");
+    Table table = new Table(36, 6, 12, 14, 16);
+    table.row(title, "ROWS", "RIGHT", "RIGHT BY PEFT", "SAME AS PEFT");
     rows.forEach(
-        (adapter, all) -> {
-          JsonNode expected = peft.get(adapter);
+        (group, all) -> {
+          JsonNode expected = peft.get(group);
           long right = all.stream().filter(Quickstart::isRight).count();
           long same =
               all.stream()
                   .filter(row -> isSame(row, expected.get("rows").get(row.get("id").asText())))
                   .count();
           table.row(
-              adapter,
+              group,
               Integer.toString(all.size()),
               share(right, all.size()),
               share(expected.get("correct").asLong(), expected.get("n").asLong()),

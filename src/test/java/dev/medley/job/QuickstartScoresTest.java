@@ -54,9 +54,13 @@ class QuickstartScoresTest {
   }
 
   private static JsonNode peft(JsonNode row) throws IOException {
-    return JSON.readTree(QUICKSTART.resolve("expected.json").toFile())
+    return peft("expected.json", row.get("adapter").asText(), row);
+  }
+
+  private static JsonNode peft(String file, String group, JsonNode row) throws IOException {
+    return JSON.readTree(QUICKSTART.resolve(file).toFile())
         .get("adapters")
-        .get(row.get("adapter").asText())
+        .get(group)
         .get("rows")
         .get(row.get("id").asText());
   }
@@ -84,6 +88,31 @@ class QuickstartScoresTest {
             .isCloseTo((float) expected.get("score").asDouble(), within(NEAR));
       }
       assertThat(engine.adapterLoads()).isEqualTo(6);
+    }
+  }
+
+  @Test
+  void scoresUnderOrderedSetsArePefts() throws IOException {
+    List<JsonNode> rows = rows("mixed");
+    assertThat(rows).hasSize(170);
+    EngineSpec job =
+        JobConf.load(QUICKSTART.resolve("mixed.conf").toString(), List.of()).namedSpec();
+    try (Engine engine = Engine.load(job.with(MiniLm.folder().toString(), job.adapters()))) {
+      List<Result> results = run(engine, rows);
+      for (int i = 0; i < rows.size(); i++) {
+        JsonNode row = rows.get(i);
+        String group = row.get("noise").asText() + ": " + row.get("adapter").asText();
+        JsonNode expected = peft("expected-mixed.json", group, row);
+        assertThat(results.get(i).error()).as(group).isNull();
+        Classification prediction = (Classification) results.get(i).prediction();
+        assertThat(prediction.label()).as(group).isEqualTo(expected.get("label").asText());
+        assertThat(prediction.scores()).as(group).hasSize(expected.get("scores").size());
+        for (int k = 0; k < prediction.scores().size(); k++) {
+          assertThat(prediction.scores().get(k).score())
+              .as(group)
+              .isCloseTo((float) expected.get("scores").get(k).asDouble(), within(NEAR));
+        }
+      }
     }
   }
 
