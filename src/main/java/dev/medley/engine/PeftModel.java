@@ -72,6 +72,7 @@ public final class PeftModel implements AutoCloseable {
   private final BaseModel base;
   private final Engine engine;
   private final Map<String, Loaded> adapters = new LinkedHashMap<>(); // in the order of loading
+  private final Map<String, AdapterRef> sets = new LinkedHashMap<>(); // loaded from manifests
   private AdapterRef active = new AdapterRef(List.of());
   private Lease activeSet; // null for the base
   private int disabled;
@@ -158,7 +159,10 @@ public final class PeftModel implements AutoCloseable {
    * UnfitAdapterException#loadResult} has PEFT's lists. A result that is returned has neither
    * missing nor unexpected keys.
    *
-   * @param path path or URI of a PEFT folder
+   * <p>A saved set ({@link SetManifest}) is loaded member by member, as {@code name/member}; its
+   * name then stands for all of them, in the set's order and weights.
+   *
+   * @param path path or URI of a PEFT folder, or of a saved set
    * @param name one that no other adapter has, without a dot, {@code +} and {@code *}
    * @throws UnfitAdapterException where tensors are missing or unexpected, with every problem
    * @throws LoadException for other files that cannot be used, with every problem
@@ -166,7 +170,39 @@ public final class PeftModel implements AutoCloseable {
    */
   public LoadResult loadAdapter(String path, String name, LoadOptions options) {
     checkNew(name);
-    return load(options.source(path, base.owner().getDevice(), spec.dtype()), name, null);
+    AdapterSource source = options.source(path, base.owner().getDevice(), spec.dtype());
+    return SetManifest.isAt(storage, source.location())
+        ? loadSet(source, name)
+        : load(source, name, null);
+  }
+
+  private LoadResult loadSet(AdapterSource source, String name) {
+    List<String> problems = new ArrayList<>();
+    EngineSpec set =
+        SetManifest.expand(spec.with(spec.base(), Map.of(name, source)), storage, problems);
+    if (!problems.isEmpty()) {
+      throw new LoadException(source.location().toString(), problems);
+    }
+    List<String> idle = new ArrayList<>();
+    List<String> loaded = new ArrayList<>();
+    try {
+      for (var member : set.adapters().entrySet()) {
+        idle.addAll(load(member.getValue(), member.getKey(), null).idleKeys());
+        loaded.add(member.getKey());
+      }
+    } catch (RuntimeException | Error e) {
+      loaded.forEach(this::unload);
+      throw e;
+    }
+    sets.put(name, set.namedSets().get(name));
+    return new LoadResult(List.of(), List.of(), idle);
+  }
+
+  /** What names mean, with saved sets in place of theirs; throws for one that is not loaded. */
+  private AdapterRef loaded(List<String> names) {
+    AdapterRef ref = AdapterRef.parse(names).expand(sets);
+    checkLoaded(ref.members().stream().map(AdapterRef.Member::name).toList());
+    return ref;
   }
 
   private LoadResult load(AdapterSource given, String name, Path temporary) {
@@ -205,7 +241,7 @@ public final class PeftModel implements AutoCloseable {
           "adapter name: expected one without a dot, since PEFT makes it the name of a module, got "
               + name);
     }
-    if (adapters.containsKey(name)) {
+    if (adapters.containsKey(name) || sets.containsKey(name)) {
       throw new IllegalArgumentException(
           "adapter name: there is an adapter "
               + name
@@ -228,9 +264,7 @@ public final class PeftModel implements AutoCloseable {
   /** The same with a list. */
   public void setAdapter(List<String> names) {
     checkOpen();
-    AdapterRef ref = AdapterRef.parse(names);
-    checkLoaded(ref.members().stream().map(AdapterRef.Member::name).toList());
-    activate(ref);
+    activate(loaded(names));
   }
 
   private void activate(AdapterRef ref) {
@@ -243,12 +277,14 @@ public final class PeftModel implements AutoCloseable {
   }
 
   private void checkLoaded(Collection<String> names) {
+    Set<String> available = new TreeSet<>(adapters.keySet());
+    available.addAll(sets.keySet());
     List<String> unknown =
         names.stream().filter(name -> !adapters.containsKey(name)).distinct().sorted().toList();
     if (!unknown.isEmpty()) {
       String nearest =
           unknown.stream()
-              .map(name -> Nearest.name(name, adapters.keySet()).orElse(null))
+              .map(name -> Nearest.name(name, available).orElse(null))
               .filter(Objects::nonNull)
               .distinct()
               .collect(Collectors.joining(", "));
@@ -256,7 +292,7 @@ public final class PeftModel implements AutoCloseable {
           "adapters "
               + unknown
               + " are not loaded, available are "
-              + new TreeSet<>(adapters.keySet())
+              + available
               + (nearest.isEmpty() ? "" : "; did you mean " + nearest + "?"));
     }
   }
@@ -298,14 +334,15 @@ public final class PeftModel implements AutoCloseable {
               + " texts, got "
               + adapterNames.size());
     }
+    List<AdapterRef> refs = new ArrayList<>();
+    adapterNames.forEach(name -> refs.add(AdapterRef.parse(List.of(name)).expand(sets)));
+    checkLoaded(
+        refs.stream().flatMap(ref -> ref.members().stream()).map(AdapterRef.Member::name).toList());
     List<Request> rows = new ArrayList<>();
-    List<String> names = new ArrayList<>();
     for (int row = 0; row < texts.size(); row++) {
-      AdapterRef ref = AdapterRef.parse(List.of(adapterNames.get(row)));
-      ref.members().forEach(member -> names.add(member.name()));
-      rows.add(Request.of(texts.get(row), isEnabled() ? ref.toString() : AdapterRef.BASE));
+      String ref = isEnabled() ? refs.get(row).toString() : AdapterRef.BASE;
+      rows.add(Request.of(texts.get(row), ref));
     }
-    checkLoaded(names);
     return engine.run(rows);
   }
 
@@ -347,8 +384,12 @@ public final class PeftModel implements AutoCloseable {
    */
   public List<String> deleteAdapter(String... names) {
     checkOpen();
-    checkLoaded(List.of(names));
-    List<String> gone = List.of(names);
+    Set<String> gone = new TreeSet<>();
+    for (String name : names) {
+      AdapterRef set = sets.getOrDefault(name, AdapterRef.of(name));
+      set.members().forEach(member -> gone.add(member.name()));
+    }
+    checkLoaded(gone);
     List<AdapterRef.Member> left =
         active.members().stream().filter(member -> !gone.contains(member.name())).toList();
     if (left.isEmpty() && !active.members().isEmpty()) {
@@ -361,9 +402,8 @@ public final class PeftModel implements AutoCloseable {
           new AdapterRef(left));
     }
     activate(new AdapterRef(left));
-    for (String name : new TreeSet<>(gone)) {
-      unload(name);
-    }
+    gone.forEach(this::unload);
+    sets.values().removeIf(set -> set.members().stream().anyMatch(m -> gone.contains(m.name())));
     return activeAdapters();
   }
 
@@ -507,10 +547,8 @@ public final class PeftModel implements AutoCloseable {
    */
   public void mergeAndUnload(Path folder, MergeOptions options) {
     checkOpen();
-    AdapterRef ref =
-        options.adapterNames() == null ? active : AdapterRef.parse(options.adapterNames());
+    AdapterRef ref = options.adapterNames() == null ? active : loaded(options.adapterNames());
     List<String> names = ref.members().stream().map(AdapterRef.Member::name).distinct().toList();
-    checkLoaded(names);
     for (String name : names) {
       List<String> idle = lost(adapters.get(name).adapter().report().idleKeys());
       if (!idle.isEmpty()) {

@@ -34,6 +34,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -875,5 +876,33 @@ class PeftModelTest {
     int arrays = arrays();
     model.mergeAndUnload(folder);
     assertThat(arrays()).isEqualTo(arrays);
+  }
+
+  @Test
+  void savedSetIsLoadedMemberByMember(@TempDir Path set) {
+    Map<String, AdapterSource> members =
+        Map.of("a", AdapterSource.of(folder("math")), "b", AdapterSource.of(folder("polite")));
+    SetManifest.of(Storage.standard(), EngineSpec.of(BASE, LOGITS, members), "0.5*a+b").write(set);
+    loadAll("polite");
+    model.setAdapter("0.5*math", "polite");
+    float[] expected = logits(model.run(TEXTS));
+
+    model.loadAdapter(set.toString(), "triage");
+    model.setAdapter("triage");
+    assertThat(model.activeAdapters()).containsExactly("0.5*triage/a", "triage/b");
+    assertClose(logits(model.run(TEXTS)), expected, TOLERANCE);
+    model.setAdapter("math");
+    List<String> each = Collections.nCopies(TEXTS.size(), "triage");
+    assertClose(logits(model.run(TEXTS, each)), expected, TOLERANCE);
+    assertThatThrownBy(() -> model.loadAdapter(set.toString(), "triage"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("there is an adapter triage already");
+
+    model.setAdapter("triage");
+    assertThat(model.deleteAdapter("triage")).containsExactly("math");
+    assertThat(model.peftConfig()).containsOnlyKeys("math", "polite");
+    assertThatThrownBy(() -> model.setAdapter("triage"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("[triage] are not loaded, available are [math, polite]");
   }
 }
