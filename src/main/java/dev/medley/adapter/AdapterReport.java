@@ -56,7 +56,7 @@ public record AdapterReport(
               + name
               + " and "
               + otherName
-              + " bring it; a set takes each module in modules_to_save from one member");
+              + " bring it; a set takes it from one member");
     }
     problems.addAll(brought(name, one, otherName, other));
     problems.addAll(brought(otherName, other, name, one));

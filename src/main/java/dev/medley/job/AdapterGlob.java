@@ -1,5 +1,6 @@
 package dev.medley.job;
 
+import dev.medley.engine.SetManifest;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -13,7 +14,11 @@ import java.util.TreeMap;
 /** {@code folder/pattern}: the adapter folders directly in a folder whose names match. */
 final class AdapterGlob {
   private static final List<String> SIGNS =
-      List.of("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin");
+      List.of(
+          "adapter_config.json",
+          "adapter_model.safetensors",
+          "adapter_model.bin",
+          SetManifest.FILE);
 
   private AdapterGlob() {}
 
@@ -26,8 +31,8 @@ final class AdapterGlob {
   }
 
   /**
-   * Adapter folders by name. What has none of an adapter's files is passed over, such as a README;
-   * half an adapter is not, so that validation reports it.
+   * Folders of adapters and of saved sets by name. What has none of an adapter's files is passed
+   * over, such as a README; half an adapter is not, so that validation reports it.
    *
    * @throws LoadException where none matches
    */
@@ -45,7 +50,8 @@ final class AdapterGlob {
       }
     }
     if (folders.isEmpty()) {
-      throw new LoadException(glob, "expected folders with an adapter_config.json, found none");
+      throw new LoadException(
+          glob, "expected folders with an adapter_config.json or a mixed_set.json, found none");
     }
     return folders;
   }

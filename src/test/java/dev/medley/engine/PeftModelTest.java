@@ -285,10 +285,10 @@ class PeftModelTest {
         .isInstanceOf(LoadException.class)
         .hasMessage(
             "head+math+head2: 2 problems:\n"
-                + "  classifier.bias: both head and head2 bring it; a set takes each module in"
-                + " modules_to_save from one member\n"
-                + "  classifier.weight: both head and head2 bring it; a set takes each module in"
-                + " modules_to_save from one member");
+                + "  classifier.bias: both head and head2 bring it; a set takes it"
+                + " from one member\n"
+                + "  classifier.weight: both head and head2 bring it; a set takes it"
+                + " from one member");
     assertThat(model.activeAdapters()).containsExactly("math");
     assertDoes("math");
   }

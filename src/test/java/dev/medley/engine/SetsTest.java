@@ -151,10 +151,10 @@ class SetsTest {
               new RowError(
                   Code.ADAPTER_UNFIT,
                   "head+lora+head-2-labels: 2 problems:\n"
-                      + "  classifier.bias: both head and head-2-labels bring it; a set takes each"
-                      + " module in modules_to_save from one member\n"
-                      + "  classifier.weight: both head and head-2-labels bring it; a set takes"
-                      + " each module in modules_to_save from one member"));
+                      + "  classifier.bias: both head and head-2-labels bring it; a set takes it"
+                      + " from one member\n"
+                      + "  classifier.weight: both head and head-2-labels bring it; a set takes it"
+                      + " from one member"));
       assertThat(run(engine, "0.5*oft").error().message())
           .isEqualTo(
               "0.5*oft: 0.5*oft: what OFT does under this config cannot be scaled apart from the"
@@ -283,10 +283,10 @@ class SetsTest {
     named.put("fine", List.of("lora", "oft", "0.3*loha"));
     assertThat(Validation.of(SPEC.withSets(named), Storage.standard()).problems())
         .containsExactlyInAnyOrder(
-            "set two-heads: classifier.bias: both head and head-2-labels bring it; a set takes"
-                + " each module in modules_to_save from one member",
-            "set two-heads: classifier.weight: both head and head-2-labels bring it; a set takes"
-                + " each module in modules_to_save from one member",
+            "set two-heads: classifier.bias: both head and head-2-labels bring it; a set takes it"
+                + " from one member",
+            "set two-heads: classifier.weight: both head and head-2-labels bring it; a set takes it"
+                + " from one member",
             "set half-oft: 0.5*oft: what OFT does under this config cannot be scaled apart from"
                 + " the base's output; use the adapter whole",
             "set unknown: no adapter is named nobody",

@@ -379,6 +379,8 @@ class JobConfTest {
       Files.createDirectories(folder.resolve("adapters/" + name));
       file("adapters/" + name + "/adapter_config.json", "{}");
     }
+    Files.createDirectories(folder.resolve("adapters/en-set"));
+    file("adapters/en-set/mixed_set.json", "{}");
     Files.createDirectories(folder.resolve("adapters/en-empty"));
     file("adapters/en-readme", "not an adapter");
     String home = folder + "/adapters";
@@ -386,11 +388,19 @@ class JobConfTest {
     EngineSpec spec = conf.spec(Storage.standard());
     assertThat(spec.adapters())
         .isEqualTo(
-            Map.of("en-a", AdapterSource.of(home + "/en-a"), "en-b", AdapterSource.of("/own")));
+            Map.of(
+                "en-a",
+                AdapterSource.of(home + "/en-a"),
+                "en-b",
+                AdapterSource.of("/own"),
+                "en-set",
+                AdapterSource.of(home + "/en-set")));
     JobConf none = load(SMALLEST, "adapters-from=" + home + "/fr-*");
     assertThatThrownBy(() -> none.spec(Storage.standard()))
         .isInstanceOf(LoadException.class)
-        .hasMessage(home + "/fr-*: expected folders with an adapter_config.json, found none");
+        .hasMessage(
+            home
+                + "/fr-*: expected folders with an adapter_config.json or a mixed_set.json, found none");
   }
 
   @ParameterizedTest

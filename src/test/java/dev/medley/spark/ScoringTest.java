@@ -192,8 +192,8 @@ class ScoringTest {
     assertThat(scored.get(6).getStruct(3).getString(0)).isEqualTo("ADAPTER_UNFIT");
     assertThat(scored.get(6).getStruct(3).getString(1))
         .contains(
-            "classifier.weight: both qv and all-linear bring it; a set takes each module in"
-                + " modules_to_save from one member");
+            "classifier.weight: both qv and all-linear bring it; a set takes it"
+                + " from one member");
     assertThat(scored.get(7).getStruct(3).getString(0)).isEqualTo("ADAPTER_SYNTAX");
   }
 
