@@ -30,6 +30,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * waited for it try themselves.
  */
 final class AdapterStore implements AutoCloseable {
+  /** Sets that nobody uses are kept up to this many: some hold no bytes but Java's own. */
+  static final int KEPT_SETS = 1024;
+
   private final BaseModel base;
   private final Storage storage;
   private final Map<String, AdapterSource> sources;
@@ -39,6 +42,7 @@ final class AdapterStore implements AutoCloseable {
   private long clock;
   private long bytes;
   private int loads;
+  private int sets;
 
   AdapterStore(BaseModel base, Storage storage, Map<String, AdapterSource> sources, long budget) {
     this.base = base;
@@ -82,6 +86,11 @@ final class AdapterStore implements AutoCloseable {
   /** How many adapters were read so far; compiled sets do not count. */
   synchronized int loads() {
     return loads;
+  }
+
+  /** How many sets are in memory. */
+  synchronized int sets() {
+    return sets;
   }
 
   /** Arrays of the adapters and sets in memory, for tests. */
@@ -140,6 +149,7 @@ final class AdapterStore implements AutoCloseable {
         entry.bytes = loaded.bytes;
         bytes += entry.bytes;
         loads += entry.ref.isPlain() ? 1 : 0;
+        sets += entry.ref.isPlain() ? 0 : 1;
       }
       entry.loaded.complete(loaded);
     } catch (RuntimeException | Error e) {
@@ -229,17 +239,19 @@ final class AdapterStore implements AutoCloseable {
   }
 
   private synchronized Entry evictOne() {
-    if (bytes <= budget) {
+    if (bytes <= budget && sets <= KEPT_SETS) {
       return null;
     }
     Entry oldest =
         entries.values().stream()
             .filter(entry -> entry.pins == 0 && entry.loaded.isDone())
+            .filter(entry -> bytes > budget || !entry.ref.isPlain())
             .min(Comparator.comparingLong(entry -> entry.lastUse))
             .orElse(null);
     if (oldest != null) {
       entries.remove(oldest.ref);
       bytes -= oldest.bytes;
+      sets -= oldest.ref.isPlain() ? 0 : 1;
     }
     return oldest;
   }
@@ -251,6 +263,7 @@ final class AdapterStore implements AutoCloseable {
         .forEach(entry -> entry.loaded.join().owner.close());
     entries.clear();
     bytes = 0;
+    sets = 0;
   }
 
   /**

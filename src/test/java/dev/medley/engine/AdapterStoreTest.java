@@ -194,6 +194,18 @@ class AdapterStoreTest {
     assertThat(base.owner().getManagedArrays()).hasSize(before);
   }
 
+  /** Sets of two types hold no arrays of their own, and weights make ever new ones. */
+  @Test
+  void soManySetsAreKept() {
+    try (AdapterStore store = members(1 << 20)) {
+      for (int i = 1; i <= AdapterStore.KEPT_SETS + 50; i++) {
+        store.lease(set(i + ".5*lora+oft")).close();
+      }
+      assertThat(store.sets()).isEqualTo(AdapterStore.KEPT_SETS);
+      assertThat(store.loads()).isEqualTo(2);
+    }
+  }
+
   @Test
   void setThatFailsLeavesItsMembersFree() {
     try (AdapterStore store =
