@@ -130,9 +130,12 @@ def is_refused(config, position):
 
 def mixed(expression, folder, make, temporary):
     """The set as one PeftMixedModel, members added in order, all active in that order."""
-    names, model = [], None
+    names, loaded, model = [], {}, None
     for i, (name, weight) in enumerate(parse(expression)):
-        source = folder / "adapters" / name
+        if name in loaded:  # applied again
+            names.append(loaded[name])
+            continue
+        source, loaded[name] = folder / "adapters" / name, f"m{i}"
         config = PeftConfig.from_pretrained(source)
         if is_refused(config, i):
             config, tensors = stand_in(source, make)
@@ -197,6 +200,8 @@ def layer(temporary):
     gen = random.Random(3)
     chosen = sets([*members, "trimmed"], gen, scalable)
     chosen += ["trimmed+oft", "oft+trimmed+lora", "shira+oft+dora+shira2", "lora2+dora", "dora+lora2", "lora2+dora+dora2"]
+    repeats = ["lora+lora", "oft+oft", "pissa+pissa", "olora+olora", "kasa+lora2+kasa", "lora+oft+lora", "oft+lora+oft"]
+    chosen += [*repeats, "dora+loha+dora", "oft+oft2+oft", "dora+lora2+dora", "lora+oft+loha+lora+oft"]
     with torch.no_grad():
         for expression in chosen:
             tensors[expression] = mixed(expression, folder, make, temporary / "layer").base_model.model.lin(x)

@@ -3,7 +3,10 @@ package dev.medley.adapter;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Several changes to one linear map, each around those before it. It obeys the law of {@link
@@ -28,8 +31,10 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
     List<LinearAdapter> stages = new ArrayList<>();
     try (NDManager scratch = owner.newSubManager()) {
       NDArray left = weight;
+      Set<LinearAdapter> asked = Collections.newSetFromMap(new IdentityHashMap<>());
       for (LinearAdapter member : members) {
-        LinearAdapter taken = member.correction(left, owner);
+        // one that is applied twice was loaded once
+        LinearAdapter taken = asked.add(member) ? member.correction(left, owner) : null;
         if (taken != null) {
           stages.add(taken);
           left = taken.merge(left);

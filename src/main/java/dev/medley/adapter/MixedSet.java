@@ -6,12 +6,15 @@ import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Module;
 import dev.medley.io.LoadException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -101,39 +104,59 @@ public final class MixedSet implements AdapterSet {
     return new MixedSet(name, linears, embeddings, parameters);
   }
 
-  /**
-   * The members' changes to one linear map, innermost first: in the members' order, but for OFT.
-   * PEFT keeps neighbours of one type in one layer, which applies them in their order, and so turns
-   * x by the first of them first: of two neighbours the later is the inner one.
-   */
+  /** The members' changes to one linear map, innermost first. */
   private static List<LinearAdapter> linears(List<Member> members, Module module) {
     List<LinearAdapter> changes = new ArrayList<>();
-    int firstNeighbour = 0;
-    AdapterType last = null;
-    for (Member member : members) {
-      LinearAdapter change = member.adapter.parts().linears().get(module.path());
-      if (change != null) {
-        AdapterType type = member.adapter.config().type();
-        firstNeighbour = type == last ? firstNeighbour : changes.size();
-        last = type;
-        changes.add(
-            type == AdapterType.OFT ? firstNeighbour : changes.size(),
-            member.weight == 1 ? change : change.scaled(member.weight));
+    for (List<Member> layer :
+        layers(members, adapter -> adapter.parts().linears().containsKey(module.path()))) {
+      if (layer.get(0).adapter.config().method().turnsInput()) {
+        Collections.reverse(layer); // the first turns x first, and so is the outermost of them
+      }
+      for (Member member : layer) {
+        LinearAdapter change = member.adapter.parts().linears().get(module.path());
+        changes.add(member.weight == 1 ? change : change.scaled(member.weight));
       }
     }
     return changes;
   }
 
-  /** The members' changes to one table, in their order. */
+  /** The members' changes to one table, innermost first. */
   private static List<EmbeddingAdapter> tables(List<Member> members, Module module) {
     List<EmbeddingAdapter> changes = new ArrayList<>();
-    for (Member member : members) {
-      EmbeddingAdapter change = member.adapter.parts().embeddings().get(module.path());
-      if (change != null) {
+    for (List<Member> layer :
+        layers(members, adapter -> adapter.parts().embeddings().containsKey(module.path()))) {
+      for (Member member : layer) {
+        EmbeddingAdapter change = member.adapter.parts().embeddings().get(module.path());
         changes.add(member.weight == 1 ? change : change.scaled(member.weight));
       }
     }
     return changes;
+  }
+
+  /**
+   * The layers that PEFT would nest around a module, innermost first: neighbours of one type, among
+   * the adapters that change it, share one layer, which applies them in the order of the set. An
+   * adapter that is named again is applied again where it is, in its own layer.
+   */
+  private static List<List<Member>> layers(List<Member> members, Predicate<Adapter> changes) {
+    List<Set<Adapter>> nested = new ArrayList<>();
+    Set<Adapter> placed = new HashSet<>();
+    AdapterType last = null;
+    for (Member member : members) {
+      if (changes.test(member.adapter) && placed.add(member.adapter)) {
+        AdapterType type = member.adapter.config().type();
+        if (type != last) {
+          nested.add(new HashSet<>());
+        }
+        nested.get(nested.size() - 1).add(member.adapter);
+        last = type;
+      }
+    }
+    List<List<Member>> layers = new ArrayList<>();
+    for (Set<Adapter> layer : nested) {
+      layers.add(new ArrayList<>(members.stream().filter(m -> layer.contains(m.adapter)).toList()));
+    }
+    return layers;
   }
 
   /**

@@ -76,6 +76,11 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
     }
 
     @Override
+    public boolean turnsInput() {
+      return true;
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       return read(params, "oft_R.weight", in);
     }
