@@ -1,5 +1,6 @@
 package dev.medley.engine;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterConfig;
@@ -11,9 +12,10 @@ import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
 import dev.medley.model.Labels;
+import dev.medley.tensor.Weights;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,6 +40,8 @@ final class AdapterStore implements AutoCloseable {
   private final Map<String, AdapterSource> sources;
   private final long budget;
   private final Map<AdapterRef, Entry> entries = new HashMap<>();
+  private final Set<Entry> idle = new LinkedHashSet<>(); // adapters nobody uses, longest first
+  private final Set<Entry> idleSets = new LinkedHashSet<>();
   private final Map<String, String> versions = new HashMap<>();
   private long clock;
   private long bytes;
@@ -96,6 +100,7 @@ final class AdapterStore implements AutoCloseable {
   /** Arrays of the adapters and sets in memory, for tests. */
   synchronized int arrays() {
     return entries.values().stream()
+        .filter(entry -> entry.loaded.isDone())
         .mapToInt(entry -> entry.loaded.join().owner.getManagedArrays().size())
         .sum();
   }
@@ -118,7 +123,7 @@ final class AdapterStore implements AutoCloseable {
       synchronized (this) {
         mine = !entries.containsKey(ref);
         entry = entries.computeIfAbsent(ref, Entry::new);
-        entry.pins++;
+        pin(entry);
       }
       if (mine) {
         load(entry);
@@ -156,8 +161,18 @@ final class AdapterStore implements AutoCloseable {
       synchronized (this) {
         entries.remove(entry.ref);
       }
-      entry.loaded.completeExceptionally(e);
+      entry.loaded.completeExceptionally(
+          e instanceof EngineException engine ? unusable(entry.ref, engine) : e);
     }
+  }
+
+  /** Numbers that libtorch cannot work with, such as those of a matrix that has no inverse. */
+  private static LoadException unusable(AdapterRef ref, EngineException e) {
+    String said = String.valueOf(e.getMessage()).strip();
+    return new LoadException(
+        ref.toString(),
+        "libtorch cannot work with its numbers: " + said.substring(said.lastIndexOf('\n') + 1),
+        e);
   }
 
   private Loaded compile(AdapterRef ref) {
@@ -173,7 +188,8 @@ final class AdapterStore implements AutoCloseable {
         members.add(new MixedSet.Member(adapter, member.weight()));
         boolean hasHead =
             base.model().modules().all().stream()
-                .anyMatch(m -> m.place() == Place.HEAD && adapter.brings(m));
+                .filter(m -> m.place() == Place.HEAD && m.ownShape()[0] == Weights.ANY)
+                .anyMatch(adapter::brings);
         labels = hasHead ? lease.headLabels() : labels;
       }
       MixedSet set = MixedSet.of(members, base.model().modules(), owner);
@@ -222,38 +238,50 @@ final class AdapterStore implements AutoCloseable {
         .sum();
   }
 
-  private void release(Entry entry) {
-    synchronized (this) {
-      entry.pins--;
-      entry.lastUse = ++clock;
+  private synchronized void pin(Entry entry) {
+    entry.pins++;
+    idle.remove(entry);
+    idleSets.remove(entry);
+  }
+
+  private synchronized void unpin(Entry entry) {
+    entry.pins--;
+    entry.lastUse = ++clock;
+    if (entry.pins == 0 && entries.get(entry.ref) == entry) {
+      (entry.ref.isPlain() ? idle : idleSets).add(entry);
     }
-    evict();
   }
 
   private void evict() {
-    Entry evicted = evictOne();
-    while (evicted != null) {
-      evicted.loaded.join().close(); // outside the lock: a set gives its members back
-      evicted = evictOne();
+    List<NDManager> closing = new ArrayList<>();
+    synchronized (this) {
+      Entry oldest = oldest();
+      while (oldest != null) {
+        idle.remove(oldest);
+        idleSets.remove(oldest);
+        entries.remove(oldest.ref);
+        bytes -= oldest.bytes;
+        sets -= oldest.ref.isPlain() ? 0 : 1;
+        Loaded loaded = oldest.loaded.join();
+        closing.add(loaded.owner);
+        loaded.members.forEach(Lease::release);
+        oldest = oldest();
+      }
     }
+    closing.forEach(NDManager::close);
   }
 
-  private synchronized Entry evictOne() {
+  /**
+   * What goes first where something has to: the set that was longest unused, since it keeps its
+   * members, then the adapter; null where nothing has to, or nothing can.
+   */
+  private Entry oldest() {
     if (bytes <= budget && sets <= KEPT_SETS) {
       return null;
     }
-    Entry oldest =
-        entries.values().stream()
-            .filter(entry -> entry.pins == 0 && entry.loaded.isDone())
-            .filter(entry -> bytes > budget || !entry.ref.isPlain())
-            .min(Comparator.comparingLong(entry -> entry.lastUse))
-            .orElse(null);
-    if (oldest != null) {
-      entries.remove(oldest.ref);
-      bytes -= oldest.bytes;
-      sets -= oldest.ref.isPlain() ? 0 : 1;
-    }
-    return oldest;
+    Entry set = idleSets.isEmpty() ? null : idleSets.iterator().next();
+    Entry adapter = idle.isEmpty() || bytes <= budget ? null : idle.iterator().next();
+    return set == null || adapter != null && adapter.lastUse < set.lastUse ? adapter : set;
   }
 
   @Override
@@ -262,6 +290,8 @@ final class AdapterStore implements AutoCloseable {
         .filter(entry -> entry.loaded.isDone() && !entry.loaded.isCompletedExceptionally())
         .forEach(entry -> entry.loaded.join().owner.close());
     entries.clear();
+    idle.clear();
+    idleSets.clear();
     bytes = 0;
     sets = 0;
   }
@@ -278,14 +308,7 @@ final class AdapterStore implements AutoCloseable {
       Labels headLabels,
       long bytes,
       NDManager owner,
-      List<Lease> members)
-      implements AutoCloseable {
-    @Override
-    public void close() {
-      owner.close();
-      members.forEach(Lease::close);
-    }
-  }
+      List<Lease> members) {}
 
   private static final class Entry {
     final AdapterRef ref;
@@ -304,6 +327,7 @@ final class AdapterStore implements AutoCloseable {
     private final AdapterStore store;
     private final Entry entry;
     private final Loaded loaded;
+    private boolean closed;
 
     private Lease(AdapterStore store, Entry entry, Loaded loaded) {
       this.store = store;
@@ -324,9 +348,20 @@ final class AdapterStore implements AutoCloseable {
       return loaded.adapter;
     }
 
+    /** Twice does no harm. */
     @Override
     public void close() {
-      store.release(entry);
+      release();
+      store.evict();
+    }
+
+    private void release() {
+      synchronized (store) {
+        if (!closed) {
+          closed = true;
+          store.unpin(entry);
+        }
+      }
     }
   }
 }

@@ -206,6 +206,43 @@ class AdapterStoreTest {
     }
   }
 
+  /** Each set that goes gives its members back, which must not begin another round of going. */
+  @Test
+  void manySetsGoAtOnce() {
+    try (AdapterStore store = members(bytesOfSet("lora"))) {
+      for (int i = 1; i <= AdapterStore.KEPT_SETS; i++) {
+        store.lease(set(i + ".5*lora")).close();
+      }
+      assertThat(store.sets()).isEqualTo(AdapterStore.KEPT_SETS);
+      store.lease(AdapterRef.of("oft")).close();
+      assertThat(store.sets()).isZero();
+      assertThat(store.bytes()).isLessThanOrEqualTo(bytesOfSet("lora"));
+    }
+  }
+
+  private static long bytesOfSet(String name) {
+    AdapterSource source = AdapterSource.of(Fixtures.path("sets/bert/adapters/" + name).toString());
+    return Checkpoint.headers(Storage.standard(), source.location(), "adapter_model")
+        .values()
+        .stream()
+        .mapToLong(TensorInfo::bytes)
+        .sum();
+  }
+
+  @Test
+  void leaseThatIsClosedTwiceIsGivenBackOnce() {
+    try (AdapterStore store = store(1)) {
+      Lease first = store.lease(AdapterRef.of("qv"));
+      try (Lease second = store.lease(AdapterRef.of("qv"))) {
+        first.close();
+        first.close();
+        assertThat(store.bytes()).isEqualTo(bytesOf("qv"));
+        assertThat(second.set()).hasToString("qv");
+      }
+      assertThat(store.bytes()).isZero();
+    }
+  }
+
   @Test
   void setThatFailsLeavesItsMembersFree() {
     try (AdapterStore store =

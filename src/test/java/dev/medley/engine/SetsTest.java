@@ -11,6 +11,8 @@ import dev.medley.engine.Prediction.LabelScore;
 import dev.medley.engine.RowError.Code;
 import dev.medley.io.Storage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -165,6 +167,47 @@ class SetsTest {
                   + " one adapter with bias in a set");
       assertThat(run(engine, "lora+nobody").error().code()).isEqualTo(Code.ADAPTER_UNKNOWN);
       assertThat(run(engine, "lora").error()).isNull();
+    }
+  }
+
+  /** Finite numbers, and a matrix without an inverse: libtorch, like PEFT, cannot go on. */
+  @Test
+  void numbersThatNobodyCanUseAreAnErrorOfTheirRowsAlone(@TempDir Path folder) throws IOException {
+    Path sound = Fixtures.path("sets/bert/adapters/oft2"); // an exact Cayley transform
+    Files.copy(sound.resolve("adapter_config.json"), folder.resolve("adapter_config.json"));
+    byte[] file = Files.readAllBytes(sound.resolve("adapter_model.safetensors"));
+    int header = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getInt() + 8;
+    ByteBuffer numbers = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    for (int at = header; at < file.length; at += 4) {
+      numbers.putFloat(at, 1e19f);
+    }
+    Files.write(folder.resolve("adapter_model.safetensors"), file);
+    Map<String, AdapterSource> adapters =
+        Map.of(
+            "huge", AdapterSource.of(folder.toString()), "oft", source("sets/bert/adapters/oft"));
+    try (Engine engine = Engine.load(EngineSpec.of(SPEC.base(), SPEC.task(), adapters))) {
+      List<Result> results =
+          engine.run(
+              List.of(
+                  Request.of("a dog", "oft"),
+                  Request.of("a dog", "huge"),
+                  Request.of("a dog", "oft+huge")));
+      assertThat(results.get(0).error()).isNull();
+      for (Result result : results.subList(1, 3)) {
+        assertThat(result.error().code()).isEqualTo(Code.ADAPTER_UNFIT);
+        assertThat(result.error().message())
+            .startsWith("huge: ")
+            .contains("libtorch cannot work with its numbers");
+      }
+    }
+  }
+
+  /** Biases count wherever their member stands; PEFT drops them where it is not the first. */
+  @Test
+  void biasCountsInAnyPlace() {
+    try (Engine engine = Engine.load(SPEC)) {
+      same(run(engine, "lora+bias-lora-only"), run(engine, "bias-lora-only+lora"));
+      differ(run(engine, "lora+bias-lora-only"), run(engine, "lora+qv"));
     }
   }
 
