@@ -23,6 +23,9 @@ public record AdapterRef(List<Member> members) {
   /** PEFT's word for the base model in {@code adapter_names}. */
   public static final String BASE = "__base__";
 
+  /** Size of the smallest weight. */
+  private static final double LEAST = 1e-6;
+
   private static final Pattern MEMBER =
       Pattern.compile("\\s*(?:([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\\s*\\*)?\\s*([^*]*?)\\s*");
 
@@ -39,7 +42,11 @@ public record AdapterRef(List<Member> members) {
     return new AdapterRef(List.of(new Member(name, 1)));
   }
 
-  /** The same with named sets in place of their names; a weight before a set is each member's. */
+  /**
+   * The same with named sets in place of their names; a weight before a set is each member's.
+   *
+   * @throws IllegalArgumentException for weights whose product is next to nothing
+   */
   AdapterRef expand(Map<String, AdapterRef> sets) {
     List<Member> expanded = new ArrayList<>();
     for (Member member : members) {
@@ -47,7 +54,9 @@ public record AdapterRef(List<Member> members) {
       if (set == null) {
         expanded.add(member);
       } else {
-        set.members.forEach(m -> expanded.add(new Member(m.name, member.weight * m.weight)));
+        for (Member m : set.members) {
+          expanded.add(new Member(m.name, checked(member.weight * m.weight, member.toString())));
+        }
       }
     }
     return new AdapterRef(List.copyOf(expanded));
@@ -97,16 +106,24 @@ public record AdapterRef(List<Member> members) {
         throw new IllegalArgumentException(
             "adapter: expected a number before *, found " + matcher.group(1) + " in " + element, e);
       }
-      if (weight == 0 || !Double.isFinite(weight)) {
-        throw new IllegalArgumentException(
-            "adapter: expected a weight other than 0 and infinity, found "
-                + matcher.group(1)
-                + " in "
-                + element
-                + "; leave the adapter out");
-      }
     }
-    return new Member(matcher.group(2), weight);
+    return new Member(matcher.group(2), checked(weight, element));
+  }
+
+  /** One that is next to nothing would leave the base's output where an adapter's was asked for. */
+  private static double checked(double weight, String element) {
+    if (!(Math.abs(weight) >= LEAST && Math.abs(weight) <= 1 / LEAST)) {
+      throw new IllegalArgumentException(
+          "adapter: expected weights of a size from "
+              + LEAST
+              + " to "
+              + 1 / LEAST
+              + ", found "
+              + weight
+              + " in "
+              + element);
+    }
+    return weight;
   }
 
   /** Throws IllegalArgumentException for a name that a column could not mean. */

@@ -3,8 +3,10 @@ package dev.medley.engine;
 import dev.medley.tensor.Precision;
 import java.io.Serializable;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Everything that an engine is made from: small, serialisable, without a native handle, so that a
@@ -50,11 +52,31 @@ public record EngineSpec(
         base, task, adapters, Map.copyOf(otherSets), dtype, device, batching, onError);
   }
 
-  /** The named sets, read. Throws IllegalArgumentException where one cannot be. */
+  /**
+   * The named sets, read, with sets in them in place of their names.
+   *
+   * @throws IllegalArgumentException where one cannot be read, or contains itself
+   */
   Map<String, AdapterRef> namedSets() {
     Map<String, AdapterRef> read = new HashMap<>();
-    sets.forEach((name, members) -> read.put(name, AdapterRef.parse(members)));
+    sets.keySet().forEach(name -> read.put(name, expanded(name, Set.of())));
     return read;
+  }
+
+  private AdapterRef expanded(String name, Set<String> around) {
+    if (around.contains(name)) {
+      throw new IllegalArgumentException("set " + name + " contains itself");
+    }
+    Set<String> inside = new HashSet<>(around);
+    inside.add(name);
+    AdapterRef ref = AdapterRef.parse(sets.get(name));
+    Map<String, AdapterRef> nested = new HashMap<>();
+    for (AdapterRef.Member member : ref.members()) {
+      if (sets.containsKey(member.name())) {
+        nested.put(member.name(), expanded(member.name(), inside));
+      }
+    }
+    return ref.expand(nested);
   }
 
   /** The same with rows put together otherwise. */

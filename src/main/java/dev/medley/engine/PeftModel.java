@@ -24,6 +24,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -159,6 +160,9 @@ public final class PeftModel implements AutoCloseable {
    * UnfitAdapterException#loadResult} has PEFT's lists. A result that is returned has neither
    * missing nor unexpected keys.
    *
+   * <p>Labels that do not fit the adapter's head are refused, where a job says so in its
+   * validation.
+   *
    * <p>A saved set ({@link SetManifest}) is loaded member by member, as {@code name/member}; its
    * name then stands for all of them, in the set's order and weights.
    *
@@ -215,6 +219,11 @@ public final class PeftModel implements AutoCloseable {
     if (!result.missingKeys().isEmpty() || !result.unexpectedKeys().isEmpty()) {
       throw new UnfitAdapterException(source.location().toString(), report.problems(), result);
     }
+    List<String> labels =
+        Validation.labelProblems(source.headLabels().names(), base.model().modules(), report);
+    if (!labels.isEmpty()) {
+      throw new LoadException(source.location().toString(), labels);
+    }
     engine.store().add(name, source);
     Lease lease;
     try {
@@ -236,9 +245,10 @@ public final class PeftModel implements AutoCloseable {
   private void checkNew(String name) {
     checkOpen();
     AdapterRef.checkName(name);
-    if (name.contains(".")) {
+    if (name.contains(".") || name.contains("/") || name.contains("\\")) {
       throw new IllegalArgumentException(
-          "adapter name: expected one without a dot, since PEFT makes it the name of a module, got "
+          "adapter name: expected one without a dot and slashes, since PEFT makes it the name of a"
+              + " module and of a folder, got "
               + name);
     }
     if (adapters.containsKey(name) || sets.containsKey(name)) {
@@ -335,7 +345,8 @@ public final class PeftModel implements AutoCloseable {
               + adapterNames.size());
     }
     List<AdapterRef> refs = new ArrayList<>();
-    adapterNames.forEach(name -> refs.add(AdapterRef.parse(List.of(name)).expand(sets)));
+    adapterNames.forEach(
+        name -> refs.add(AdapterRef.parse(Collections.singletonList(name)).expand(sets)));
     checkLoaded(
         refs.stream().flatMap(ref -> ref.members().stream()).map(AdapterRef.Member::name).toList());
     List<Request> rows = new ArrayList<>();
@@ -518,7 +529,10 @@ public final class PeftModel implements AutoCloseable {
           if (file.startsWith("adapter_model.safetensors")
               || file.equals("config.json")
               || file.equals("adapter_config.json")) {
-            Files.copy(storage.fetch(source.location().resolve(file)), own.resolve(file));
+            Files.copy(
+                storage.fetch(source.location().resolve(file)),
+                own.resolve(file),
+                StandardCopyOption.REPLACE_EXISTING);
           }
         }
       } catch (IOException e) {

@@ -150,14 +150,13 @@ final class Scorer implements Iterator<Result> {
   private Choice choose(List<String> column) {
     AdapterRef ref;
     try {
-      ref = AdapterRef.parse(column);
+      ref = AdapterRef.parse(column).expand(engine.sets());
     } catch (IllegalArgumentException e) {
       return Choice.failed(Code.ADAPTER_SYNTAX, e.getMessage());
     }
     if (ref.members().isEmpty()) {
       return usable(new Choice(null, numberOf(ref), null), AdapterSet.BASE);
     }
-    ref = ref.expand(engine.sets());
     for (AdapterRef.Member member : ref.members()) {
       if (!engine.store().knows(member.name())) {
         return Choice.failed(Code.ADAPTER_UNKNOWN, unknown(member.name()));

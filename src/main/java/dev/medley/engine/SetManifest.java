@@ -13,7 +13,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,29 +50,47 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
    * Describes a set of a spec's adapters; reads all of their files and the base's.
    *
    * @param expression as in an adapter column: {@code 0.7*math+polite}, or a named set
-   * @throws LoadException where a file cannot be read
-   * @throws IllegalArgumentException where the spec has no such adapter
+   * @throws LoadException where the members, or the base, cannot be used so
    */
   public static SetManifest of(Storage storage, EngineSpec spec, String expression) {
-    AdapterRef ref = AdapterRef.parse(List.of(expression)).expand(spec.namedSets());
-    if (ref.members().isEmpty()) {
-      throw new IllegalArgumentException("set: expected adapters, found " + expression);
+    List<String> problems = new ArrayList<>();
+    EngineSpec whole = expand(spec, storage, problems);
+    AdapterRef ref = AdapterRef.parse(List.of(expression)).expand(whole.namedSets());
+    problems.addAll(problems(storage, whole, ref));
+    if (!problems.isEmpty()) {
+      throw new LoadException("set " + expression, problems);
     }
     List<Member> members = new ArrayList<>();
     for (AdapterRef.Member member : ref.members()) {
-      AdapterSource source = spec.adapters().get(member.name());
-      if (source == null) {
-        throw new IllegalArgumentException("set: no adapter is named " + member.name());
-      }
+      AdapterSource source = whole.adapters().get(member.name());
       Location folder = source.location();
       String weights = Sha256.of(storage.fetch(folder.resolve("adapter_model.safetensors")));
       String config = Sha256.of(storage.fetch(folder.resolve("adapter_config.json")));
-      members.add(
-          new Member(
-              member.name(), member.weight(), source.absolute().withSha256(weights), config));
+      AdapterSource pinned = source.absolute().withSha256(weights);
+      members.add(new Member(member.name(), member.weight(), pinned, config));
     }
     Location base = Location.of(spec.base());
     return new SetManifest(base.name(), fingerprint(storage, base), List.copyOf(members));
+  }
+
+  /** What keeps the members from being put together, and from being used at all. */
+  private static List<String> problems(Storage storage, EngineSpec whole, AdapterRef ref) {
+    Map<String, AdapterSource> adapters = new LinkedHashMap<>();
+    String name = "set";
+    for (AdapterRef.Member member : ref.members()) {
+      AdapterSource source = whole.adapters().get(member.name());
+      if (source == null) {
+        return List.of("no adapter is named " + member.name());
+      }
+      adapters.put(member.name(), source);
+      name = name.equals(member.name()) ? name + "'" : name;
+    }
+    List<String> elements = ref.members().stream().map(AdapterRef.Member::toString).toList();
+    EngineSpec alone = whole.with(whole.base(), adapters).withSets(Map.of(name, elements));
+    Validation validation = Validation.of(alone, storage);
+    List<String> problems = new ArrayList<>(validation.problems());
+    validation.adapters().forEach(adapter -> problems.addAll(adapter.problems()));
+    return problems;
   }
 
   /**
@@ -133,17 +153,16 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     String path = json.string("path");
     String sha256 = json.string("sha256");
     String name = json.string("name");
+    double weight = json.number("weight", 1);
+    List<String> labels = json.strings("labels");
+    String configSha256 = json.string("config_sha256");
     Member member = null;
     try {
       AdapterRef.checkName(name);
-      boolean whole = path.startsWith("/") || path.contains(":");
-      String uri = whole ? path : folder.resolve(path).uri();
-      member =
-          new Member(
-              name,
-              json.number("weight", 1),
-              AdapterSource.of(uri, json.strings("labels")).withSha256(sha256),
-              json.string("config_sha256"));
+      boolean whole = path.startsWith("/") || path.contains(":/");
+      String uri = whole ? path : path.equals(".") ? folder.uri() : folder.resolve(path).uri();
+      AdapterSource source = AdapterSource.of(uri, labels).withSha256(sha256);
+      member = new Member(name, weight, source, configSha256);
     } catch (IllegalArgumentException e) {
       json.problem(e.getMessage());
     }
@@ -170,7 +189,9 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     }
     try {
       Files.createDirectories(folder);
-      Files.writeString(folder.resolve(FILE), JSON.writeValueAsString(json) + "\n");
+      Path half = Files.createTempFile(folder, FILE, ".tmp");
+      Files.writeString(half, JSON.writeValueAsString(json) + "\n");
+      Files.move(half, folder.resolve(FILE), StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -178,9 +199,11 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
 
   private static String path(Path folder, Location adapter) {
     Path own = folder.toAbsolutePath().normalize();
-    return adapter.isLocal() && adapter.path().startsWith(own)
-        ? own.relativize(adapter.path()).toString()
-        : adapter.toString(); // without the user of a URI, who may have a password
+    if (!adapter.isLocal() || !adapter.path().startsWith(own)) {
+      return adapter.toString(); // without the user of a URI, who may have a password
+    }
+    String relative = own.relativize(adapter.path()).toString();
+    return relative.isEmpty() ? "." : relative;
   }
 
   /**
@@ -190,36 +213,44 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
   static EngineSpec expand(EngineSpec spec, Storage storage, List<String> problems) {
     Map<String, AdapterSource> adapters = new LinkedHashMap<>();
     Map<String, List<String>> sets = new LinkedHashMap<>(spec.sets());
-    String[] fingerprint = new String[1];
+    Map<String, AdapterSource> manifests = new LinkedHashMap<>();
     spec.adapters()
         .forEach(
             (name, source) -> {
-              if (source.configJson() != null || !isAt(storage, source.location())) {
-                adapters.put(name, source);
-                return;
-              }
-              try {
-                SetManifest manifest = read(storage, source.location());
-                if (fingerprint[0] == null) {
-                  fingerprint[0] = fingerprint(storage, Location.of(spec.base()));
-                }
-                if (!fingerprint[0].equals(manifest.fingerprint)) {
-                  problems.add(
-                      "set "
-                          + name
-                          + ": was put together for the base "
-                          + manifest.base
-                          + " with fingerprint "
-                          + manifest.fingerprint
-                          + ", found one with "
-                          + fingerprint[0]
-                          + "; save it again over this base");
-                }
-                sets.put(name, manifest.enter(name, adapters, storage, problems));
-              } catch (LoadException e) {
-                problems.add("set " + name + ": " + e.getMessage());
-              }
+              boolean saved = source.configJson() == null && isAt(storage, source.location());
+              (saved ? manifests : adapters).put(name, source);
             });
+    if (manifests.isEmpty()) {
+      return spec;
+    }
+    String fingerprint = fingerprint(storage, Location.of(spec.base()));
+    manifests.forEach(
+        (name, source) -> {
+          List<String> found = new ArrayList<>();
+          try {
+            SetManifest manifest = read(storage, source.location());
+            if (!fingerprint.equals(manifest.fingerprint)) {
+              found.add(
+                  "was put together for the base "
+                      + manifest.base
+                      + " with fingerprint "
+                      + manifest.fingerprint
+                      + ", found one with "
+                      + fingerprint
+                      + "; save it again over this base");
+            }
+            if (source.sha256() != null || !source.labels().isEmpty()) {
+              found.add("sha256 and labels are an adapter's; a saved set has those of its members");
+            }
+            List<String> elements = manifest.enter(name, adapters, storage, found);
+            if (sets.put(name, elements) != null) {
+              found.add("another set has the same name");
+            }
+          } catch (LoadException e) {
+            found.add(e.getMessage());
+          }
+          found.forEach(problem -> problems.add("set " + name + ": " + problem));
+        });
     return spec.with(spec.base(), adapters).withSets(sets);
   }
 
@@ -227,18 +258,20 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
   private List<String> enter(
       String name, Map<String, AdapterSource> adapters, Storage storage, List<String> problems) {
     List<String> elements = new ArrayList<>();
+    Map<String, Member> entered = new HashMap<>();
     for (Member member : members) {
       String full = name + "/" + member.name();
-      adapters.put(full, member.source());
       elements.add(member.weight() == 1 ? full : member.weight() + "*" + full);
+      Member other = entered.putIfAbsent(full, member);
+      boolean again = other != null && other.source().equals(member.source());
+      if (other == null ? adapters.put(full, member.source()) != null : !again) {
+        problems.add("another adapter is named " + full);
+      }
       Location config = member.source().location().resolve("adapter_config.json");
       String found = Sha256.of(storage.fetch(config));
       if (!found.equals(member.configSha256())) {
         problems.add(
-            "set "
-                + name
-                + ": "
-                + config
+            config
                 + ": config_sha256: expected "
                 + member.configSha256()
                 + ", found "

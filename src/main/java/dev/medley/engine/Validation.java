@@ -61,7 +61,11 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     for (var adapter : spec.adapters().entrySet()) {
       checks.add(check(adapter.getKey(), adapter.getValue(), base, storage, resolved, reads));
     }
-    spec.sets().forEach((name, members) -> checkSet(name, members, spec, reads, problems));
+    try {
+      spec.namedSets().forEach((name, set) -> checkSet(name, set, spec, reads, problems));
+    } catch (IllegalArgumentException e) {
+      problems.add(e.getMessage());
+    }
     EngineSpec ready = spec.with(spec.base(), resolved);
     return new Validation(ready, checks, problems);
   }
@@ -80,7 +84,7 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
 
   private static void checkSet(
       String name,
-      List<String> elements,
+      AdapterRef set,
       EngineSpec spec,
       Map<String, Read> reads,
       List<String> problems) {
@@ -90,7 +94,7 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       if (spec.adapters().containsKey(name)) {
         found.add("an adapter has the same name");
       }
-      List<AdapterRef.Member> members = AdapterRef.parse(elements).members();
+      List<AdapterRef.Member> members = set.members();
       if (members.isEmpty()) {
         found.add("expected at least one adapter, found none");
       }
@@ -163,8 +167,7 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
   }
 
   /** Names of labels that do not fit the head whose labels they name. */
-  private static List<String> labelProblems(
-      List<String> names, BaseModules modules, AdapterReport report) {
+  static List<String> labelProblems(List<String> names, BaseModules modules, AdapterReport report) {
     List<String> problems = new ArrayList<>();
     for (Module module : modules.all()) {
       if (module.place() != Place.HEAD || module.ownShape()[0] != Weights.ANY) {

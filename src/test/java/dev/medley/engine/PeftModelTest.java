@@ -295,7 +295,7 @@ class PeftModelTest {
 
   @ParameterizedTest
   @CsvSource({
-    "a.b, 'adapter name: expected one without a dot, since PEFT makes it the name of a module, got"
+    "a.b, 'adapter name: expected one without a dot and slashes, since PEFT makes it the name of a module and of a folder, got"
         + " a.b'",
     "a+b, 'adapter name: expected one without +, * and outer blanks that is not __base__, got"
         + " \"a+b\"'",
@@ -859,10 +859,10 @@ class PeftModelTest {
     try (PeftModel embedder =
         PeftModel.fromPretrained(base, FeatureExtraction.AUTO, adapter, "qv")) {
       Path merged = folder.resolve("merged");
-      assertThatThrownBy(() -> embedder.mergeAndUnload(merged, merge("1e9*qv")))
+      assertThatThrownBy(() -> embedder.mergeAndUnload(merged, merge("9e5*qv")))
           .isInstanceOf(LoadException.class)
           .hasMessage(
-              "1.0E9*qv: encoder.layer.0.attention.self.query.weight: merged with the base and"
+              "900000.0*qv: encoder.layer.0.attention.self.query.weight: merged with the base and"
                   + " stored as F16 it holds NaN or infinity; an adapter of the set is broken, or"
                   + " too large for the type that the base is stored in");
       assertThat(folder).isEmptyDirectory();
@@ -876,6 +876,33 @@ class PeftModelTest {
     int arrays = arrays();
     model.mergeAndUnload(folder);
     assertThat(arrays()).isEqualTo(arrays);
+  }
+
+  @Test
+  void labelsThatDoNotFitTheHeadAreRefused() {
+    LoadOptions two = LoadOptions.DEFAULT.labels("no", "yes");
+    String sevenLabels = Fixtures.path("models/bert-sequence/adapters/head-7-labels").toString();
+    assertThatThrownBy(() -> model.loadAdapter(sevenLabels, "seven", two))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining(
+            "labels: expected 7, the rows of classifier.weight, found 2, [no, yes]");
+    assertThat(model.peftConfig()).containsOnlyKeys("math");
+  }
+
+  @Test
+  void savingAgainOverwrites(@TempDir Path folder) throws IOException {
+    model.savePretrained(folder, "math");
+    Path weights = folder.resolve("math/adapter_model.safetensors");
+    byte[] first = Files.readAllBytes(weights);
+    Files.write(weights, new byte[] {1});
+    model.savePretrained(folder, "math");
+    assertThat(Files.readAllBytes(weights)).isEqualTo(first);
+  }
+
+  @Test
+  void nullNamesTheBase() {
+    List<Result> base = model.run(List.of("a dog"), Collections.singletonList(null));
+    assertClose(logits(base), logits(model.run(List.of("a dog"), List.of("__base__"))), 0);
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.medley.engine;
 
 import static dev.medley.Close.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -9,6 +10,7 @@ import dev.medley.Fixtures;
 import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Prediction.LabelScore;
 import dev.medley.engine.RowError.Code;
+import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -286,6 +288,101 @@ class SetsTest {
         java.nio.file.StandardCopyOption.REPLACE_EXISTING);
     assertThat(Validation.of(saved, storage).adapters().get(0).problems())
         .anyMatch(problem -> problem.contains("sha256: expected "));
+  }
+
+  /** A saved set is a set like any other: in named sets, in further saved ones, and in a row. */
+  @Test
+  void savedSetMayStandInOthers(@TempDir Path folder) {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "0.5*lora+loha").write(folder.resolve("soft"));
+    Map<String, AdapterSource> adapters =
+        Map.of(
+            "soft", AdapterSource.of(folder.resolve("soft").toString()),
+            "oft", source("sets/bert/adapters/oft"));
+    EngineSpec spec =
+        EngineSpec.of(SPEC.base(), SPEC.task(), adapters)
+            .withSets(
+                Map.of("both", List.of("2*soft", "oft"), "all", List.of("both", "soft/lora")));
+    SetManifest.of(storage, spec, "all").write(folder.resolve("all"));
+    EngineSpec again =
+        EngineSpec.of(
+            SPEC.base(),
+            SPEC.task(),
+            Map.of("s", AdapterSource.of(folder.resolve("all").toString())));
+    try (Engine engine = Engine.load(SPEC);
+        Engine nested = Engine.load(spec);
+        Engine saved = Engine.load(again)) {
+      Result expected = run(engine, "lora+2*loha+oft+lora");
+      same(run(nested, "all"), expected);
+      same(run(nested, "2*soft+oft+soft/lora"), expected);
+      same(run(saved, "s"), expected);
+    }
+  }
+
+  @Test
+  void namesThatWouldHideAnotherAreRefused(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "lora+loha").write(folder);
+    AdapterSource set = AdapterSource.of(folder.toString());
+    Map<String, AdapterSource> hiding = Map.of("s", set, "s/lora", SPEC.adapters().get("oft"));
+    EngineSpec spec = EngineSpec.of(SPEC.base(), SPEC.task(), Map.of("s", set));
+    assertThat(Validation.of(EngineSpec.of(SPEC.base(), SPEC.task(), hiding), storage).problems())
+        .containsExactly("set s: another adapter is named s/lora");
+    assertThat(Validation.of(spec.withSets(Map.of("s", List.of("s/lora"))), storage).problems())
+        .containsExactly("set s: another set has the same name");
+    EngineSpec pinned = spec.with(SPEC.base(), Map.of("s", set.withSha256("0".repeat(64))));
+    assertThat(Validation.of(pinned, storage).problems())
+        .containsExactly(
+            "set s: sha256 and labels are an adapter's; a saved set has those of its members");
+    EngineSpec around = SPEC.withSets(Map.of("a", List.of("b"), "b", List.of("lora", "a")));
+    assertThat(Validation.of(around, storage).problems())
+        .singleElement()
+        .asString()
+        .endsWith(" contains itself");
+
+    edit(folder, json -> ((ObjectNode) json.get("members").get(1)).put("name", "lora"));
+    assertThat(Validation.of(spec, storage).problems())
+        .containsExactly("set s: another adapter is named s/lora");
+  }
+
+  @Test
+  void setThatCannotBeUsedIsNotSaved() {
+    for (String set : List.of("head+head-2-labels", "0.5*oft", "lora+nobody")) {
+      assertThatThrownBy(() -> SetManifest.of(Storage.standard(), SPEC, set))
+          .isInstanceOf(LoadException.class)
+          .hasMessageStartingWith("set " + set + ": ");
+    }
+  }
+
+  /** A member may lie in the set's own folder. */
+  @Test
+  void memberBesideTheManifestIsFound(@TempDir Path folder) throws IOException {
+    Path original = Fixtures.path("sets/bert/adapters/lora");
+    for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(original.resolve(name), folder.resolve(name));
+    }
+    EngineSpec spec =
+        EngineSpec.of(SPEC.base(), SPEC.task(), Map.of("m", AdapterSource.of(folder.toString())));
+    SetManifest.of(Storage.standard(), spec, "0.5*m").write(folder);
+    AdapterSource file = AdapterSource.of(folder.resolve(SetManifest.FILE).toString());
+    try (Engine engine = Engine.load(SPEC);
+        Engine saved = Engine.load(EngineSpec.of(SPEC.base(), SPEC.task(), Map.of("s", file)))) {
+      same(run(saved, "s"), run(engine, "0.5*lora"));
+    }
+    assertThat(Files.list(folder)).hasSize(3);
+  }
+
+  @Test
+  void weightsOfNextToNothingAreErrors() {
+    try (Engine engine = Engine.load(SPEC.withSets(Map.of("tenth", List.of("1e-5*lora"))))) {
+      assertThat(run(engine, "1e-50*lora").error())
+          .isEqualTo(
+              new RowError(
+                  Code.ADAPTER_SYNTAX,
+                  "adapter: expected weights of a size from 1.0E-6 to 1000000.0, found 1.0E-50 in"
+                      + " 1e-50*lora"));
+      assertThat(run(engine, "0.01*tenth").error().code()).isEqualTo(Code.ADAPTER_SYNTAX);
+    }
   }
 
   @Test

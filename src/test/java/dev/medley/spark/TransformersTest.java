@@ -311,8 +311,7 @@ class TransformersTest {
         wrong(t -> t.set(t.sets(), "[]"), "sets: expected an object of arrays by name, found []"),
         wrong(
             t -> t.addSet("s", "0*a"),
-            "adapter: expected a weight other than 0 and infinity, found 0 in 0*a; leave the adapter"
-                + " out"),
+            "adapter: expected weights of a size from 1.0E-6 to 1000000.0, found 0.0 in 0*a"),
         wrong(
             t -> t.set(t.adapters(), "[]"),
             "adapters: expected an object of paths by name, found []"));
