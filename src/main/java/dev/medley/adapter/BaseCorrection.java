@@ -77,21 +77,45 @@ enum BaseCorrection {
     return new Lora(a, b, scale, null);
   }
 
-  /** A change that comes with such a correction. */
-  record Corrected(LinearAdapter change, BaseCorrection kind, long r, double s)
-      implements LinearAdapter {
-    @Override
-    public LinearAdapter correction(NDArray weight, NDManager owner) {
-      return kind.of(weight, r, s, owner);
+  /**
+   * A change that comes with such a correction. The first base weight is that of the base itself,
+   * when the adapter is loaded; what is taken from it is kept, since it costs a decomposition.
+   */
+  static final class Corrected implements LinearAdapter {
+    private final LinearAdapter change;
+    private final BaseCorrection kind;
+    private final long r;
+    private final double s;
+    private NDArray weight;
+    private Lora taken;
+
+    Corrected(LinearAdapter change, BaseCorrection kind, long r, double s) {
+      this.change = change;
+      this.kind = kind;
+      this.r = r;
+      this.s = s;
     }
 
     @Override
-    public LinearAdapter over(NDArray weight, NDManager owner) {
-      return change.over(weight, owner);
+    public LinearAdapter correction(NDArray base, NDManager owner) {
+      if (base == weight) {
+        return taken;
+      }
+      Lora made = kind.of(base, r, s, owner);
+      if (weight == null) {
+        weight = base;
+        taken = made;
+      }
+      return made;
     }
 
     @Override
-    public NDArray merge(NDArray weight) {
+    public LinearAdapter over(NDArray base, NDManager owner) {
+      return change.over(base, owner);
+    }
+
+    @Override
+    public NDArray merge(NDArray base) {
       throw new IllegalStateException("not bound to a base");
     }
   }

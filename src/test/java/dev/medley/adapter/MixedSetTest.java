@@ -106,6 +106,17 @@ class MixedSetTest {
     assertThat(sets().filter(set -> set.contains("*"))).hasSizeGreaterThanOrEqualTo(12);
   }
 
+  /** It costs a decomposition of the weight; a set in which it comes first takes it as it is. */
+  @ParameterizedTest
+  @ValueSource(strings = {"pissa", "olora", "kasa"})
+  void whatIsTakenFromTheBaseIsComputedOnce(String name) {
+    LinearAdapter change = members(name).get(0).adapter().parts().linears().get("lin");
+    NDArray weight = base.all().iterator().next().weight();
+    LinearAdapter taken = change.correction(weight, owner);
+    assertThat(change.correction(weight, owner)).isSameAs(taken);
+    assertThat(change.correction(weight.duplicate(), owner)).isNotSameAs(taken);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"oft", "dora", "pissa", "olora", "kasa"})
   void whatCannotBeScaledIsRefused(String name) {
