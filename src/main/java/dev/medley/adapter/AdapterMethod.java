@@ -20,11 +20,6 @@ interface AdapterMethod {
     return false;
   }
 
-  /** Whether the type changes what a linear map sees, rather than what it gives. */
-  default boolean turnsInput() {
-    return false;
-  }
-
   /**
    * The same with the tensors that all modules share, which stand in the file as {@code
    * base_model.NAME}, such as VeRA's projections.

@@ -83,15 +83,30 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
 
   @Override
   public NDArray output(NDArray x, NDArray y) {
-    NDArray[] seen = new NDArray[members.size()];
-    for (int i = members.size() - 1; i >= 0; i--) {
-      seen[i] = x;
-      x = i == 0 ? x : members.get(i).input(x);
+    return output(x, input(x), y);
+  }
+
+  /** Each member's share of its own x; that of those inside all turning members is seen. */
+  @Override
+  public NDArray output(NDArray x, NDArray seen, NDArray y) {
+    int inner = 0; // members up to the innermost that turns x, whose own x is not seen any more
+    while (inner < members.size() && !members.get(inner).turnsInput()) {
+      inner++;
     }
-    for (int i = 0; i < seen.length; i++) {
-      y = members.get(i).output(seen[i], y);
+    NDArray[] given = new NDArray[members.size()];
+    for (int i = members.size() - 1; i >= 0; i--) {
+      given[i] = i < inner ? seen : x;
+      x = i > inner ? members.get(i).input(x) : x;
+    }
+    for (int i = 0; i < given.length; i++) {
+      y = members.get(i).output(given[i], y);
     }
     return y;
+  }
+
+  @Override
+  public boolean turnsInput() {
+    return members.stream().anyMatch(LinearAdapter::turnsInput);
   }
 
   @Override

@@ -47,6 +47,11 @@ record Ia3(NDArray l) implements LinearAdapter {
     }
 
     @Override
+    public boolean turnsInput() {
+      return true;
+    }
+
+    @Override
     public NDArray merge(NDArray weight) {
       return Kernels.multiply(weight, l);
     }

@@ -33,6 +33,20 @@ public interface LinearAdapter {
   }
 
   /**
+   * The same, for those who have what {@link #input} made of x already.
+   *
+   * @param seen input(x), […, in]
+   */
+  default NDArray output(NDArray x, NDArray seen, NDArray y) {
+    return output(x, y);
+  }
+
+  /** Whether {@link #input} gives anything but x itself. */
+  default boolean turnsInput() {
+    return false;
+  }
+
+  /**
    * Whether {@link #output} adds the same whatever y holds. The base layer may then add its bias to
    * y in the same call as the product, which is one pass over memory less.
    */

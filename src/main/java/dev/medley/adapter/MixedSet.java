@@ -109,7 +109,7 @@ public final class MixedSet implements AdapterSet {
     List<LinearAdapter> changes = new ArrayList<>();
     for (List<Member> layer :
         layers(members, adapter -> adapter.parts().linears().containsKey(module.path()))) {
-      if (layer.get(0).adapter.config().method().turnsInput()) {
+      if (layer.get(0).adapter.parts().linears().get(module.path()).turnsInput()) {
         Collections.reverse(layer); // the first turns x first, and so is the outermost of them
       }
       for (Member member : layer) {

@@ -20,6 +20,11 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
   }
 
   @Override
+  public boolean turnsInput() {
+    return true;
+  }
+
+  @Override
   public NDArray merge(NDArray weight) {
     return Kernels.rotateBack(weight, blocks);
   }
@@ -73,11 +78,6 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
     @Override
     public String rank() {
       return size == 0 ? count + " blocks" : "blocks of " + size;
-    }
-
-    @Override
-    public boolean turnsInput() {
-      return true;
     }
 
     @Override

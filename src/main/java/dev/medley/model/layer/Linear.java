@@ -99,7 +99,7 @@ public final class Linear {
     }
 
     NDArray output(NDArray y) {
-      return adapter == null ? y : adapter.output(x, y);
+      return adapter == null ? y : adapter.output(x, seen, y);
     }
 
     void writeInto(NDArray y, boolean fused) {
