@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 
 /**
  * Several changes to one linear map, each around those before it. It obeys the law of {@link
@@ -121,24 +122,22 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
 
   @Override
   public NDArray merge(NDArray weight) {
-    NDArray merged = weight;
-    for (LinearAdapter member : members) {
-      NDArray inner = merged;
-      merged = member.merge(inner);
-      if (inner != weight && inner != merged) {
-        inner.close();
-      }
-    }
-    return merged;
+    return fold(members, weight, LinearAdapter::merge);
   }
 
   @Override
   public NDArray bias(NDArray base, NDArray bias) {
-    NDArray changed = bias;
-    for (LinearAdapter member : members) {
+    return fold(members, bias, (member, inner) -> member.bias(base, inner));
+  }
+
+  /** Changes one after the other, the innermost first; frees what is between start and result. */
+  private static <T> NDArray fold(
+      List<T> members, NDArray start, BiFunction<T, NDArray, NDArray> change) {
+    NDArray changed = start;
+    for (T member : members) {
       NDArray inner = changed;
-      changed = member.bias(base, inner);
-      if (inner != bias && inner != changed) {
+      changed = change.apply(member, inner);
+      if (inner != start && inner != changed) {
         inner.close();
       }
     }
@@ -169,15 +168,7 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
 
     @Override
     public NDArray merge(NDArray table) {
-      NDArray merged = table;
-      for (EmbeddingAdapter member : members) {
-        NDArray inner = merged;
-        merged = member.merge(inner);
-        if (inner != table && inner != merged) {
-          inner.close();
-        }
-      }
-      return merged;
+      return fold(members, table, EmbeddingAdapter::merge);
     }
   }
 }
