@@ -46,6 +46,11 @@ public final class Adapter implements AdapterSet, AutoCloseable {
     return parts.parameters().containsKey(module.parameter("weight"));
   }
 
+  /** Whether its own layer gives the labels, which then are its own, too. */
+  public boolean bringsLabels(BaseModules base) {
+    return base.all().stream().filter(BaseModules.Module::isLabels).anyMatch(this::brings);
+  }
+
   /** Whether every row would come out as under the base model. */
   boolean isNothing() {
     return parts.parameters().isEmpty() && alone.isNothing();

@@ -1,6 +1,7 @@
 package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
+import dev.medley.tensor.Weights;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -60,6 +61,11 @@ public final class BaseModules {
       long[] ownShape,
       NDArray weight,
       NDArray bias) {
+    /** Whether its outputs are the labels of the head that is run. */
+    public boolean isLabels() {
+      return place == Place.HEAD && ownShape[0] == Weights.ANY;
+    }
+
     /** Dotted name of a parameter of this module. */
     public String parameter(String name) {
       return path + "." + name;

@@ -6,13 +6,11 @@ import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterConfig;
 import dev.medley.adapter.AdapterLoader;
 import dev.medley.adapter.AdapterSet;
-import dev.medley.adapter.BaseModules.Place;
 import dev.medley.adapter.MixedSet;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
 import dev.medley.model.Labels;
-import dev.medley.tensor.Weights;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -186,11 +184,7 @@ final class AdapterStore implements AutoCloseable {
         leases.add(lease);
         Adapter adapter = lease.loaded.adapter;
         members.add(new MixedSet.Member(adapter, member.weight()));
-        boolean hasHead =
-            base.model().modules().all().stream()
-                .filter(m -> m.place() == Place.HEAD && m.ownShape()[0] == Weights.ANY)
-                .anyMatch(adapter::brings);
-        labels = hasHead ? lease.headLabels() : labels;
+        labels = adapter.bringsLabels(base.model().modules()) ? lease.headLabels() : labels;
       }
       MixedSet set = MixedSet.of(members, base.model().modules(), owner);
       return new Loaded(null, set, labels, bytes(owner), owner, leases);

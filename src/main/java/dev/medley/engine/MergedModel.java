@@ -21,7 +21,6 @@ import dev.medley.io.TensorInfo;
 import dev.medley.model.Head;
 import dev.medley.model.Labels;
 import dev.medley.tensor.TensorWriter;
-import dev.medley.tensor.Weights;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -278,8 +277,7 @@ final class MergedModel {
     Optional<NDArray> outputs =
         modules.entrySet().stream()
             .filter(e -> e.getKey().equals(e.getValue().parameter("weight")))
-            .filter(e -> e.getValue().place() == Place.HEAD)
-            .filter(e -> e.getValue().ownShape()[0] == Weights.ANY)
+            .filter(e -> e.getValue().isLabels())
             .map(e -> set.parameter(e.getKey()))
             .filter(weight -> weight != null)
             .findFirst();

@@ -465,7 +465,7 @@ public final class PeftModel implements AutoCloseable {
       made.write(folder);
       AdapterSource source = AdapterSource.of(folder.toString());
       for (String member : members) {
-        if (bringsLabels(member)) {
+        if (adapters.get(member).adapter().bringsLabels(modules)) {
           AdapterSource head = adapters.get(member).source;
           source = AdapterSource.of(folder.toString(), head.labels());
           if (head.labelsJson() != null) {
@@ -495,12 +495,6 @@ public final class PeftModel implements AutoCloseable {
     Location folder = adapters.get(name).source.location();
     return Checkpoint.headers(storage, folder, "adapter_model").keySet().stream()
         .anyMatch(key -> key.startsWith(prefixed));
-  }
-
-  private boolean bringsLabels(String name) {
-    Adapter adapter = adapters.get(name).adapter();
-    return base.model().modules().all().stream()
-        .anyMatch(module -> module.place() == Place.HEAD && adapter.brings(module));
   }
 
   /**

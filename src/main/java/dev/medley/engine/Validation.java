@@ -5,7 +5,6 @@ import dev.medley.adapter.AdapterLoader;
 import dev.medley.adapter.AdapterReport;
 import dev.medley.adapter.BaseModules;
 import dev.medley.adapter.BaseModules.Module;
-import dev.medley.adapter.BaseModules.Place;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
@@ -170,7 +169,7 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
   static List<String> labelProblems(List<String> names, BaseModules modules, AdapterReport report) {
     List<String> problems = new ArrayList<>();
     for (Module module : modules.all()) {
-      if (module.place() != Place.HEAD || module.ownShape()[0] != Weights.ANY) {
+      if (!module.isLabels()) {
         continue;
       }
       String weight = module.parameter("weight");

@@ -7,11 +7,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.Fixtures;
+import dev.medley.adapter.Combination;
 import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Prediction.LabelScore;
 import dev.medley.engine.RowError.Code;
+import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
+import dev.medley.io.SafetensorsWriter;
 import dev.medley.io.Storage;
+import dev.medley.io.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -23,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,6 +36,8 @@ import org.junit.jupiter.api.io.TempDir;
 class SetsTest {
   private static final List<String> MEMBERS =
       List.of("lora", "loha", "lokr", "oft", "oft2", "shira", "dora", "head", "norms", "table");
+
+  private static final List<String> LABELS = List.of("x0", "x1", "x2", "x3", "x4");
 
   private static final EngineSpec SPEC = spec(MEMBERS);
 
@@ -170,6 +178,67 @@ class SetsTest {
       assertThat(run(engine, "lora+nobody").error().code()).isEqualTo(Code.ADAPTER_UNKNOWN);
       assertThat(run(engine, "lora").error()).isNull();
     }
+  }
+
+  /** A head in two parts: its labels are those of the member that brings the layer of labels. */
+  @Test
+  void labelsAreOfTheMemberThatBringsTheirLayer(@TempDir Path folder) throws IOException {
+    AdapterSource out =
+        half(folder.resolve("out"), "classifier.out_proj", "classifier.dense", LABELS);
+    AdapterSource dense =
+        half(folder.resolve("dense"), "classifier.dense", "classifier.out_proj", List.of());
+    String base = Fixtures.path("models/roberta-sequence").toString();
+    Map<String, AdapterSource> adapters = Map.of("out", out, "dense", dense);
+    try (Engine engine = Engine.load(EngineSpec.of(base, SPEC.task(), adapters))) {
+      for (String set : List.of("out+dense", "dense+out")) {
+        assertThat(labels(run(engine, set))).isEqualTo(LABELS);
+      }
+    }
+    for (List<String> members : List.of(List.of("out", "dense"), List.of("dense", "out"))) {
+      try (PeftModel model = PeftModel.fromPretrained(base, SPEC.task(), out.uri(), "out")) {
+        model.deleteAdapter("out");
+        model.loadAdapter(
+            out.uri(), "out", LoadOptions.DEFAULT.labels(LABELS.toArray(String[]::new)));
+        model.loadAdapter(dense.uri(), "dense", LoadOptions.DEFAULT);
+        model.addWeightedAdapter(
+            members, List.of(1.0, 1.0), "both", Combination.of(Combination.Type.LINEAR));
+        model.setAdapter("both");
+        assertThat(labels(model.run(List.of("a dog")).get(0))).isEqualTo(LABELS);
+      }
+    }
+  }
+
+  private static List<String> labels(Result result) {
+    assertThat(result.error()).isNull();
+    return ((Classification) result.prediction()).scores().stream().map(LabelScore::label).toList();
+  }
+
+  /** An adapter with one layer of its head and without the other. */
+  private static AdapterSource half(Path folder, String saved, String without, List<String> labels)
+      throws IOException {
+    Location whole = Fixtures.location("models/roberta-sequence/adapters/qv-head");
+    Files.createDirectories(folder);
+    ObjectNode config =
+        (ObjectNode)
+            new ObjectMapper().readTree(whole.resolve("adapter_config.json").path().toFile());
+    config.putArray("modules_to_save").add(saved);
+    Files.writeString(folder.resolve("adapter_config.json"), config.toString());
+    try (Checkpoint file = Checkpoint.open(Storage.standard(), whole, "adapter_model")) {
+      List<SafetensorsWriter.Tensor> kept = new ArrayList<>();
+      for (TensorInfo tensor : file.tensors().values()) {
+        if (!tensor.name().contains(without)) {
+          byte[] bytes = new byte[(int) tensor.bytes()];
+          file.slice(tensor, 0, bytes.length).get(bytes);
+          List<Long> shape = LongStream.of(tensor.shape()).boxed().toList();
+          kept.add(
+              new SafetensorsWriter.Tensor(
+                  tensor.name(), tensor.type(), shape, into -> into.write(bytes)));
+        }
+      }
+      SafetensorsWriter.write(
+          folder.resolve("adapter_model.safetensors"), Map.of("format", "pt"), kept);
+    }
+    return AdapterSource.of(folder.toString(), labels);
   }
 
   /** Finite numbers, and a matrix without an inverse: libtorch, like PEFT, cannot go on. */
