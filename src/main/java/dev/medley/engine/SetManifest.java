@@ -217,13 +217,18 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     spec.adapters()
         .forEach(
             (name, source) -> {
-              boolean saved = source.configJson() == null && isAt(storage, source.location());
-              (saved ? manifests : adapters).put(name, source);
+              (isSaved(storage, source) ? manifests : adapters).put(name, source);
             });
     if (manifests.isEmpty()) {
       return spec;
     }
-    String fingerprint = fingerprint(storage, Location.of(spec.base()));
+    String fingerprint;
+    try {
+      fingerprint = fingerprint(storage, Location.of(spec.base()));
+    } catch (LoadException e) {
+      problems.add(e.getMessage());
+      return spec.with(spec.base(), adapters);
+    }
     manifests.forEach(
         (name, source) -> {
           List<String> found = new ArrayList<>();
@@ -252,6 +257,15 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
           found.forEach(problem -> problems.add("set " + name + ": " + problem));
         });
     return spec.with(spec.base(), adapters).withSets(sets);
+  }
+
+  /** What cannot be reached counts as an adapter, of whose rows alone that is then an error. */
+  private static boolean isSaved(Storage storage, AdapterSource source) {
+    try {
+      return source.configJson() == null && isAt(storage, source.location());
+    } catch (LoadException e) {
+      return false;
+    }
   }
 
   /** Puts the members among adapters; returns what the set is made of. */

@@ -415,6 +415,36 @@ class SetsTest {
   }
 
   @Test
+  void adapterOutOfReachIsAnErrorOfItsRowsAlone() {
+    Map<String, AdapterSource> adapters =
+        Map.of(
+            "far", AdapterSource.of("nosuchfs://host/far"),
+            "near", source("sets/bert/adapters/lora"));
+    EngineSpec spec = EngineSpec.of(SPEC.base(), SPEC.task(), adapters);
+    Validation validation = Validation.of(spec, Storage.standard());
+    assertThat(validation.problems()).isEmpty();
+    assertThat(validation.adapters())
+        .filteredOn(adapter -> !adapter.problems().isEmpty())
+        .singleElement()
+        .satisfies(adapter -> assertThat(adapter.name()).isEqualTo("far"));
+    try (Engine engine = Engine.load(spec)) {
+      assertThat(run(engine, "far").error().code()).isEqualTo(Code.ADAPTER_UNFIT);
+      assertThat(run(engine, "near").error()).isNull();
+    }
+  }
+
+  @Test
+  void baseOutOfReachIsAProblemBesideASavedSet(@TempDir Path folder) {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "lora+loha").write(folder);
+    Map<String, AdapterSource> set = Map.of("s", AdapterSource.of(folder.toString()));
+    EngineSpec far = EngineSpec.of("nosuchfs://host/base", SPEC.task(), set);
+    assertThat(Validation.of(far, storage).problems())
+        .isNotEmpty()
+        .allMatch(problem -> problem.contains("nosuchfs://host/base"));
+  }
+
+  @Test
   void setThatCannotBeUsedIsNotSaved() {
     for (String set : List.of("head+head-2-labels", "0.5*oft", "lora+nobody")) {
       assertThatThrownBy(() -> SetManifest.of(Storage.standard(), SPEC, set))
