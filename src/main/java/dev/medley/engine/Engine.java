@@ -42,10 +42,17 @@ public final class Engine implements AutoCloseable {
     this.spec = spec;
     this.base = base;
     this.ownsBase = ownsBase;
+    this.sets = spec.namedSets();
+    sets.forEach(
+        (name, set) -> {
+          if (set.members().isEmpty()) { // rows that name it would be the base's
+            throw new IllegalArgumentException(
+                "set " + name + ": expected at least one adapter, found none");
+          }
+        });
     base.checkUnchanged(); // the tokenizer is read now
     this.tokenizer = base.tokenizer(spec.batching().maxLength(), spec.task());
     this.store = new AdapterStore(base, storage, spec.adapters(), adapterBudget);
-    this.sets = spec.namedSets();
   }
 
   /**

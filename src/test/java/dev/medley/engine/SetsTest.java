@@ -4,6 +4,7 @@ import static dev.medley.Close.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.Fixtures;
@@ -442,6 +443,25 @@ class SetsTest {
     assertThat(Validation.of(far, storage).problems())
         .isNotEmpty()
         .allMatch(problem -> problem.contains("nosuchfs://host/base"));
+  }
+
+  /** Also by an engine that nobody validated: its rows would be the base's. */
+  @Test
+  void setOfNothingIsRefused() {
+    try (BaseModel base =
+        BaseModel.load(
+            Storage.standard(),
+            Fixtures.location("models/bert-sequence"),
+            SPEC.task().head(),
+            Device.cpu(),
+            SPEC.dtype())) {
+      for (List<String> members : List.of(List.<String>of(), List.of("__base__"))) {
+        EngineSpec spec = SPEC.withSets(Map.of("nothing", members, "around", List.of("nothing")));
+        assertThatThrownBy(() -> Engine.on(base, Storage.standard(), spec))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageEndingWith(": expected at least one adapter, found none");
+      }
+    }
   }
 
   @Test
