@@ -2,6 +2,7 @@
 
 import acceptance
 import configs
+import decoders
 import layers
 import lora
 import models
@@ -11,6 +12,7 @@ import tokenizers_
 import verbs
 
 models.main()
+decoders.main()
 tokenizers_.main()
 layers.main()
 lora.main()
