@@ -16,6 +16,8 @@ public final class BaseModules {
   public enum Kind {
     /** x·Wᵀ + b, weight [out, in] */
     LINEAR,
+    /** HF's Conv1D: x·W + b; stored as [in, out], and here [out, in] like any linear map's */
+    CONV1D,
     /** Rows looked up, weight [v, d] */
     EMBEDDING,
     /** Layer normalisation, weight [d] */

@@ -33,6 +33,22 @@ public record RowGroups(List<Slice> slices) {
     return new RowGroups(List.of(new Slice(0, rows, set)));
   }
 
+  /** The same for tokens side by side, {@code lengths} of them for each row. */
+  public RowGroups ofTokens(int[] lengths) {
+    List<Slice> ofTokens = new ArrayList<>();
+    int row = 0;
+    int start = 0;
+    for (Slice slice : slices) {
+      int end = start;
+      for (; row < slice.end; row++) {
+        end += lengths[row];
+      }
+      ofTokens.add(new Slice(start, end, slice.set));
+      start = end;
+    }
+    return new RowGroups(List.copyOf(ofTokens));
+  }
+
   /** Whether any slice's set passes. */
   public boolean any(Predicate<AdapterSet> test) {
     return slices.stream().anyMatch(slice -> test.test(slice.set()));

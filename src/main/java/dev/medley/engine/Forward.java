@@ -1,7 +1,9 @@
 package dev.medley.engine;
 
+import ai.djl.ndarray.NDArray;
 import dev.medley.adapter.AdapterSet;
 import dev.medley.adapter.RowGroups;
+import dev.medley.adapter.RowGroups.Slice;
 import dev.medley.model.Labels;
 import dev.medley.model.TokenBatch;
 import java.util.List;
@@ -19,6 +21,12 @@ record Forward(
     List<Tokens> encoded,
     RowGroups rows,
     Map<AdapterSet, Labels> headLabels) {
+
+  /** The head over the rows of a slice. part [m, t, h] → [m, labels] or [m, t, labels] */
+  NDArray logits(NDArray part, Slice slice) {
+    List<long[]> ids = tokens.unpadded().subList(slice.start(), slice.end());
+    return base.model().logits(part, ids, slice.set());
+  }
 
   /**
    * Labels of a set's head: its own, completed by the base's. As in transformers, a head whose

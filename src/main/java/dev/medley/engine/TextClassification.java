@@ -70,7 +70,7 @@ public record TextClassification(int topK, Function function) implements Task {
     List<Prediction> predictions = new ArrayList<>();
     for (Slice slice : forward.rows().slices()) {
       NDArray part = Kernels.rows(hidden, slice.start(), slice.size());
-      NDArray logits = forward.base().model().logits(part, slice.set()); // [m, labels]
+      NDArray logits = forward.logits(part, slice); // [m, labels]
       int outputs = (int) logits.getShape().get(1);
       Labels labels = forward.labels(slice.set());
       List<String> names = labels.forOutputs(outputs);

@@ -34,7 +34,7 @@ public record TokenClassification(List<String> ignoreLabels) implements Task {
     List<Prediction> predictions = new ArrayList<>();
     for (Slice slice : forward.rows().slices()) {
       NDArray part = Kernels.rows(hidden, slice.start(), slice.size());
-      NDArray logits = forward.base().model().logits(part, slice.set()); // [m, t, labels]
+      NDArray logits = forward.logits(part, slice); // [m, t, labels]
       int width = (int) logits.getShape().get(1);
       int outputs = (int) logits.getShape().get(2);
       List<String> names = forward.labels(slice.set()).forOutputs(outputs);

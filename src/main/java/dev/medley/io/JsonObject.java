@@ -94,6 +94,11 @@ public final class JsonObject {
     return node.hasNonNull(key);
   }
 
+  /** Whether the document has the key with null for a value. */
+  public boolean isNull(String key) {
+    return node.has(key) && node.get(key).isNull();
+  }
+
   /**
    * From here on null is a value of the wrong type where a string, a number, true or false, or an
    * object of such is read: for documents whose writer takes a default for an absent key alone.

@@ -43,21 +43,21 @@ final class Bert implements Encoder {
     static Config parse(JsonObject json, double layerNormEps, long padTokenId) {
       json.ignore("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout");
       json.ignore("initializer_range");
-      EncoderConfig.refuseDecoder(json);
-      EncoderConfig.refuseRelativePositions(json);
+      ModelConfig.refuseDecoder(json);
+      ModelConfig.refuseRelativePositions(json);
       int vocabSize = (int) json.positiveInteger("vocab_size");
       int hiddenSize = (int) json.positiveInteger("hidden_size");
       return new Config(
           vocabSize,
           hiddenSize,
           (int) json.positiveInteger("num_hidden_layers"),
-          EncoderConfig.heads(json, "num_attention_heads", "hidden_size", hiddenSize),
+          ModelConfig.heads(json, "num_attention_heads", "hidden_size", hiddenSize),
           (int) json.positiveInteger("intermediate_size"),
           Activation.parse(json, "hidden_act"),
           (int) json.positiveInteger("max_position_embeddings"),
           (int) json.positiveInteger("type_vocab_size", 2),
           json.positiveNumber("layer_norm_eps", layerNormEps),
-          EncoderConfig.padTokenId(json, vocabSize, padTokenId));
+          ModelConfig.padTokenId(json, vocabSize, padTokenId));
     }
   }
 

@@ -40,18 +40,18 @@ final class DistilBert implements Encoder {
     static Config parse(JsonObject json) {
       json.ignore("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout");
       json.ignore("initializer_range", "sinusoidal_pos_embds"); // the table is stored either way
-      EncoderConfig.refuseDecoder(json);
+      ModelConfig.refuseDecoder(json);
       int vocabSize = (int) json.positiveInteger("vocab_size");
       int dim = (int) json.positiveInteger("dim");
       return new Config(
           vocabSize,
           dim,
           (int) json.positiveInteger("n_layers"),
-          EncoderConfig.heads(json, "n_heads", "dim", dim),
+          ModelConfig.heads(json, "n_heads", "dim", dim),
           (int) json.positiveInteger("hidden_dim"),
           Activation.parse(json, "activation"),
           (int) json.positiveInteger("max_position_embeddings"),
-          EncoderConfig.padTokenId(json, vocabSize, 0));
+          ModelConfig.padTokenId(json, vocabSize, 0));
     }
   }
 

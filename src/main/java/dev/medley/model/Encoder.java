@@ -6,13 +6,7 @@ import dev.medley.model.layer.EncoderLayer;
 import java.util.List;
 
 /** A bidirectional transformer over tokens, with the head that its task asked for. */
-public interface Encoder {
-  /** Number of embeddings of tokens: every id is below it. */
-  int vocabSize();
-
-  /** Most tokens that a row may have. */
-  int maxTokens();
-
+non-sealed interface Encoder extends Network {
   /** What the first layer sees, [n, t, h]. */
   NDArray embed(TokenBatch tokens, RowGroups rows);
 

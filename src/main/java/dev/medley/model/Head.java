@@ -4,7 +4,10 @@ package dev.medley.model;
 public enum Head {
   NONE("Model"),
   SEQUENCE("ForSequenceClassification"),
-  TOKEN("ForTokenClassification");
+  TOKEN("ForTokenClassification"),
+  CAUSAL_LM("ForCausalLM");
+
+  private static final String GPT2 = "LMHeadModel"; // as transformers calls it in GPT-2
 
   private final String suffix;
 
@@ -14,11 +17,12 @@ public enum Head {
 
   /** HF's class with this head, where {@code architecture} is one of the same family. */
   public String in(String architecture) {
-    return architecture.replaceAll("((LMHead)?Model|For[A-Z].*)$", "") + suffix;
+    String family = architecture.replaceAll("((LMHead)?Model|For[A-Z].*)$", "");
+    return family + (this == CAUSAL_LM && family.equals("GPT2") ? GPT2 : suffix);
   }
 
   /** Whether a checkpoint of that class, such as BertForTokenClassification, holds this head. */
   boolean isIn(String architecture) {
-    return architecture.endsWith(suffix);
+    return architecture.endsWith(suffix) || this == CAUSAL_LM && architecture.endsWith(GPT2);
   }
 }

@@ -12,12 +12,16 @@ import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.io.TensorInfo;
+import dev.medley.model.layer.CausalBatch;
 import dev.medley.model.layer.EncoderLayer;
+import dev.medley.model.layer.KvCache;
 import dev.medley.model.layer.Scope;
+import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.TensorReader;
 import dev.medley.tensor.Weights;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,22 +40,30 @@ public final class TextModel {
               || name.startsWith("qa_outputs.")
               || name.startsWith("vocab_")
               || name.equals("embeddings.position_ids")
-              || name.equals("embeddings.token_type_ids");
+              || name.equals("embeddings.token_type_ids")
+              || name.endsWith(".rotary_emb.inv_freq")
+              || name.matches("h\\.\\d+\\.attn\\.(masked_)?bias");
+
+  private static final Predicate<String> NOT_THIS_HEAD =
+      name ->
+          name.startsWith("classifier.")
+              || name.startsWith("pre_classifier.")
+              || name.startsWith("score.");
 
   private final Architecture architecture;
-  private final Encoder encoder;
+  private final Network network;
   private final BaseModules modules;
   private final List<String> absent;
   private final Labels labels;
 
   private TextModel(
       Architecture architecture,
-      Encoder encoder,
+      Network network,
       BaseModules modules,
       List<String> absent,
       Labels labels) {
     this.architecture = architecture;
-    this.encoder = encoder;
+    this.network = network;
     this.modules = modules;
     this.absent = List.copyOf(absent);
     this.labels = labels;
@@ -85,7 +97,7 @@ public final class TextModel {
       TensorReader reader) {
     JsonObject json = JsonObject.read(storage, folder.resolve("config.json"));
     Architecture architecture = Architecture.of(json);
-    EncoderConfig config = EncoderConfig.parse(json);
+    ModelConfig config = ModelConfig.parse(json);
     BaseModules modules = new BaseModules(architecture.prefix(), taskType(head));
     Weights weights = Weights.of(folder.toString(), canonical(modules, file), reader);
     weights.skip(NOT_NEEDED);
@@ -99,13 +111,13 @@ public final class TextModel {
     } else {
       top = new Scope(Weights.of("", Map.of(), reader), modules, Place.HEAD, absent);
     }
-    Encoder encoder = architecture.encoder(json, base, top, head);
+    Network network = architecture.network(json, base, top, head);
     json.done();
     if (head == Head.NONE || !config.hasHead(head)) {
-      weights.skip(name -> name.startsWith("classifier.") || name.startsWith("pre_classifier."));
+      weights.skip(NOT_THIS_HEAD);
     }
     weights.done();
-    return new TextModel(architecture, encoder, modules, absent, config.labels());
+    return new TextModel(architecture, network, modules, absent, config.labels());
   }
 
   /** PEFT's name of the task that a head is for. */
@@ -114,6 +126,7 @@ public final class TextModel {
       case NONE -> "";
       case SEQUENCE -> "SEQ_CLS";
       case TOKEN -> "TOKEN_CLS";
+      case CAUSAL_LM -> "CAUSAL_LM";
     };
   }
 
@@ -161,12 +174,12 @@ public final class TextModel {
 
   /** Number of embeddings of tokens: every id is below it. */
   public int vocabSize() {
-    return encoder.vocabSize();
+    return network.vocabSize();
   }
 
   /** Most tokens that a row may have. */
   public int maxTokens() {
-    return encoder.maxTokens();
+    return network.maxTokens();
   }
 
   /** Parameters that the task needs and the checkpoint lacks: each row's set must bring them. */
@@ -176,6 +189,13 @@ public final class TextModel {
 
   /** The last hidden state, [n, t, h]. */
   public NDArray hidden(TokenBatch tokens, RowGroups rows) {
+    if (network instanceof Decoder decoder) {
+      CausalBatch batch = tokens.sideBySide();
+      try (NDArray hidden = decoder.hidden(batch, rows.ofTokens(batch.lengths()))) {
+        return Kernels.padded(hidden, tokens.lengths());
+      }
+    }
+    Encoder encoder = (Encoder) network;
     NDArray mask = tokens.mask();
     NDArray x = encoder.embed(tokens, rows);
     for (EncoderLayer layer : encoder.layers()) {
@@ -188,6 +208,13 @@ public final class TextModel {
 
   /** HF's {@code hidden_states}: what the first layer sees, then each layer's output. */
   public List<NDArray> hiddenStates(TokenBatch tokens, RowGroups rows) {
+    if (network instanceof Decoder decoder) {
+      CausalBatch batch = tokens.sideBySide();
+      return decoder.hiddenStates(batch, rows.ofTokens(batch.lengths())).stream()
+          .map(state -> Kernels.padded(state, tokens.lengths()))
+          .toList();
+    }
+    Encoder encoder = (Encoder) network;
     NDArray mask = tokens.mask();
     List<NDArray> states = new ArrayList<>();
     states.add(encoder.embed(tokens, rows));
@@ -197,8 +224,58 @@ public final class TextModel {
     return states;
   }
 
-  /** The head over rows of one set. [n, t, h] → [n, labels] or [n, t, labels] */
-  public NDArray logits(NDArray hidden, AdapterSet set) {
-    return encoder.logits(hidden, RowGroups.all((int) hidden.getShape().get(0), set));
+  /**
+   * The head over rows of one set.
+   *
+   * @param hidden [m, t, h]
+   * @param ids of the rows, not padded
+   * @return [m, labels] for a sequence head, [m, t, labels] for a token head
+   */
+  public NDArray logits(NDArray hidden, List<long[]> ids, AdapterSet set) {
+    RowGroups all = RowGroups.all(ids.size(), set);
+    if (network instanceof Decoder decoder) {
+      long width = hidden.getShape().get(1);
+      long[] last = new long[ids.size()];
+      Arrays.setAll(last, row -> row * width + decoder.lastToken(ids.get(row)));
+      return decoder.logits(Kernels.tokens(hidden, last), all);
+    }
+    return ((Encoder) network).logits(hidden, all);
+  }
+
+  /** Whether tokens see only what comes before them. */
+  public boolean isDecoder() {
+    return network instanceof Decoder;
+  }
+
+  /** The last hidden state of a decoder's tokens, [n, h]; {@code rows} are slices of the tokens. */
+  public NDArray hidden(CausalBatch batch, RowGroups rows) {
+    return decoder().hidden(batch, rows);
+  }
+
+  /** A score for every token of the vocabulary to come next. hidden [n, h] → [n, v] */
+  public NDArray nextTokens(NDArray hidden, RowGroups rows) {
+    return decoder().logits(hidden, rows);
+  }
+
+  /** From how many tokens on a row's earlier keys have to be computed anew. */
+  public int restartAt() {
+    return decoder().restartAt();
+  }
+
+  /** Bytes of a token's keys and values in all layers. */
+  public long cacheBytes(Precision precision) {
+    return 2L * decoder().layers().size() * decoder().keyWidth() * precision.bytes();
+  }
+
+  /** Memory for the keys and values of so many tokens. */
+  public KvCache cache(NDManager owner, Precision precision, long tokens) {
+    return new KvCache(owner, decoder().layers().size(), decoder().keyWidth(), precision, tokens);
+  }
+
+  private Decoder decoder() {
+    if (network instanceof Decoder decoder) {
+      return decoder;
+    }
+    throw new IllegalStateException(architecture + " is no decoder");
   }
 }

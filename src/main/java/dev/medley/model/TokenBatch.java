@@ -3,6 +3,7 @@ package dev.medley.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import dev.medley.model.layer.CausalBatch;
 import java.util.Arrays;
 import java.util.List;
 
@@ -37,6 +38,16 @@ public final class TokenBatch {
   /** Number of tokens of each row. */
   public int[] lengths() {
     return ids.stream().mapToInt(row -> row.length).toArray();
+  }
+
+  /** {@code input_ids} of each row, not padded. */
+  public List<long[]> unpadded() {
+    return ids;
+  }
+
+  /** The same rows without padding. */
+  CausalBatch sideBySide() {
+    return CausalBatch.of(owner, ids);
   }
 
   /** {@code input_ids} [n, t], padded with {@code padding}. */

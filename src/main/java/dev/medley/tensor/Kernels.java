@@ -3,6 +3,7 @@ package dev.medley.tensor;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -153,6 +155,139 @@ public final class Kernels {
   /** xᵀ, laid out anew. */
   public static NDArray transpose(NDArray x) {
     return call("transpose", x);
+  }
+
+  /** x / √(mean(x²) + eps) ⊙ weight over the last axis, RMSNorm (arXiv 1910.07467). */
+  public static NDArray rmsNorm(NDArray x, NDArray weight, double eps) {
+    return call("rms_norm", x, weight, eps);
+  }
+
+  /** The same with 1 + weight, which Gemma stores less 1. */
+  public static NDArray rmsNormOffset(NDArray x, NDArray weight, double eps) {
+    return call("rms_norm_offset", x, weight, eps);
+  }
+
+  /** Rows that lie side by side, padded with 0 on the right. x [Σ lengths, h] → [n, t, h] */
+  public static NDArray padded(NDArray x, int[] lengths) {
+    return call("padded", x, Arrays.stream(lengths).asLongStream().toArray());
+  }
+
+  /** Vectors by their place among all. x […, h], places → [places, h] */
+  public static NDArray tokens(NDArray x, long[] places) {
+    try (NDArray indices = x.getManager().create(places)) {
+      return call("tokens", x, indices);
+    }
+  }
+
+  /** A view of each vector as several of {@code width}. x [n, heads·width] → [n, heads, width] */
+  public static NDArray split(NDArray x, long width) {
+    return call("split", x, width);
+  }
+
+  /** The same back. x [n, heads, width] → [n, heads·width] */
+  public static NDArray joined(NDArray x) {
+    return call("joined", x);
+  }
+
+  /**
+   * Cosines and sines of frequency times position, each times {@code scale}, float32.
+   *
+   * @param frequencies [1, k], or [n, k] where each position has its own
+   * @param positions [n]
+   * @return [2, n, k]
+   */
+  public static NDArray angles(NDArray frequencies, NDArray positions, double scale) {
+    return call("angles", frequencies, positions, scale);
+  }
+
+  /**
+   * Rotary positions (arXiv 2104.09864), HF's order: element i of a head's first 2k turns with
+   * element i + k.
+   *
+   * @param x [n, heads·d]
+   * @param angles of {@link #angles}, [2, n, k]
+   */
+  public static NDArray rotary(NDArray x, NDArray angles, int heads) {
+    return call("rotary", x, angles, heads);
+  }
+
+  /** limit·tanh(x / limit), Gemma 2's soft cap. */
+  public static NDArray cap(NDArray x, double limit) {
+    return call("cap", x, limit);
+  }
+
+  /**
+   * Attention of tokens to themselves and to those before them in their own row, rows side by side.
+   *
+   * @param q queries [n, heads·d]
+   * @param k [n, kvHeads·d], like v; a key head serves heads / kvHeads query heads
+   * @param lengths of the rows, n in sum
+   * @param window how many tokens a token sees, itself included; 0 for all
+   * @param limit soft cap of the scores; 0 for none
+   * @return [n, heads·d]
+   */
+  public static NDArray causalAttention(
+      NDArray q,
+      NDArray k,
+      NDArray v,
+      long[] lengths,
+      int window,
+      int kvHeads,
+      double scale,
+      double limit) {
+    return call("causal_attention", q, k, v, lengths, window, kvHeads, scale, limit);
+  }
+
+  /**
+   * The same with keys and values of earlier tokens in memory, where those of these tokens are
+   * written first.
+   *
+   * @param keys [places, kvHeads·d], like values
+   * @param places of these tokens' keys, int64 [n]
+   * @param chunks four numbers for each row that has several tokens here: first token, number of
+   *     tokens, place of the row's first key, number of its tokens before these
+   * @param pages four numbers for each page whose rows have one token here: place of its first key,
+   *     rows, places of a row, places to look at
+   * @param rows for each page and row of it the token that it has here, int64 [rows]
+   * @param masks for each page 0 where a key may be seen and −∞ where not, [rows, 1, 1, looked at]
+   * @param at the tokens that are alone, int64 [m]
+   * @param order where each of those is among the rows of all pages, int64 [m]
+   */
+  public static NDArray cachedAttention(
+      NDArray q,
+      NDArray k,
+      NDArray v,
+      NDArray keys,
+      NDArray values,
+      NDArray places,
+      long[] chunks,
+      long[] pages,
+      List<NDArray> rows,
+      List<NDArray> masks,
+      NDArray at,
+      NDArray order,
+      int window,
+      int kvHeads,
+      double scale,
+      double limit) {
+    return call(
+        "cached_attention",
+        q,
+        k,
+        v,
+        keys,
+        values,
+        places,
+        chunks,
+        pages,
+        rows,
+        masks,
+        at,
+        order,
+        window,
+        kvHeads,
+        scale,
+        limit);
   }
 
   /** y + scale·b·a. y [out, in], b [out, r], a [r, in] → [out, in]. */
@@ -432,6 +567,18 @@ public final class Kernels {
     }
   }
 
+  /** Uninitialised memory that belongs to {@code owner}, on its device. */
+  public static NDArray empty(NDManager owner, Precision precision, long... shape) {
+    try (NDArray like = owner.zeros(new Shape(1))) {
+      return empty(like, shape, precision.scalarType);
+    }
+  }
+
+  /** y ← 0. */
+  public static void zeroInto(NDArray y) {
+    call("zero_", y).close();
+  }
+
   /** Uninitialised memory on the device of {@code like}; {@code scalarType} as in TorchScript. */
   static NDArray empty(NDArray like, long[] shape, int scalarType) {
     return call("empty", like, shape, scalarType);
@@ -486,6 +633,9 @@ public final class Kernels {
     }
     if (argument instanceof long[] numbers) {
       return IValue.listFrom(numbers);
+    }
+    if (argument instanceof List<?> arrays) {
+      return IValue.listFrom(arrays.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new));
     }
     return IValue.from(((Number) argument).longValue());
   }

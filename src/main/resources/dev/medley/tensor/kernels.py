@@ -19,6 +19,8 @@ class Kernels(Module):
     return torch.narrow(x, 0, start, length)
   def copy_(self: __torch__.Kernels, into: Tensor, x: Tensor) -> Tensor:
     return torch.copy_(into, x)
+  def zero_(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.zero_(x)
   def add(self: __torch__.Kernels, x: Tensor, y: Tensor) -> Tensor:
     return torch.add(x, y)
   def scale(self: __torch__.Kernels, x: Tensor, scale: float) -> Tensor:
@@ -57,6 +59,114 @@ class Kernels(Module):
     keep = torch.unsqueeze(torch.unsqueeze(mask, 1), 1)
     mixed = torch.scaled_dot_product_attention((self).heads(q, heads, ), (self).heads(k, heads, ), (self).heads(v, heads, ), keep)
     return torch.reshape(torch.transpose(mixed, 1, 2), torch.size(q))
+  def rms_norm(self: __torch__.Kernels, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    wide = torch.to(x, 6)
+    scale = torch.rsqrt(torch.add(torch.mean(torch.mul(wide, wide), [-1], True), eps))
+    return torch.mul(torch.to(torch.mul(wide, scale), ops.prim.dtype(x)), weight)
+  def rms_norm_offset(self: __torch__.Kernels, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    wide = torch.to(x, 6)
+    scale = torch.rsqrt(torch.add(torch.mean(torch.mul(wide, wide), [-1], True), eps))
+    gain = torch.add(torch.to(weight, 6), 1)
+    return torch.to(torch.mul(torch.mul(wide, scale), gain), ops.prim.dtype(x))
+  def angles(self: __torch__.Kernels, frequencies: Tensor, positions: Tensor, scale: float) -> Tensor:
+    angle = torch.mul(frequencies, torch.unsqueeze(torch.to(positions, 6), 1))
+    return torch.mul(torch.stack([torch.cos(angle), torch.sin(angle)]), scale)
+  def rotary(self: __torch__.Kernels, x: Tensor, angles: Tensor, heads: int) -> Tensor:
+    table = torch.unsqueeze(torch.to(angles, ops.prim.dtype(x)), 2)
+    half = torch.size(angles, 2)
+    split = torch.reshape(x, [torch.size(x, 0), heads, -1])
+    rest = torch.sub(torch.size(split, 2), torch.mul(half, 2))
+    c = torch.select(table, 0, 0)
+    s = torch.select(table, 0, 1)
+    a = torch.narrow(split, 2, 0, half)
+    b = torch.narrow(split, 2, half, half)
+    turned = [torch.sub(torch.mul(a, c), torch.mul(b, s)), torch.add(torch.mul(b, c), torch.mul(a, s)), torch.narrow(split, 2, torch.mul(half, 2), rest)]
+    return torch.reshape(torch.cat(turned, 2), torch.size(x))
+  def padded(self: __torch__.Kernels, x: Tensor, lengths: List[int]) -> Tensor:
+    return torch.pad_sequence(torch.split_with_sizes(x, lengths), True)
+  def tokens(self: __torch__.Kernels, x: Tensor, places: Tensor) -> Tensor:
+    return torch.index_select(torch.reshape(x, [-1, torch.size(x, -1)]), 0, places)
+  def split(self: __torch__.Kernels, x: Tensor, width: int) -> Tensor:
+    return torch.reshape(x, [torch.size(x, 0), -1, width])
+  def joined(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.reshape(x, [torch.size(x, 0), -1])
+  def cap(self: __torch__.Kernels, x: Tensor, limit: float) -> Tensor:
+    return torch.mul(torch.tanh(torch.div(x, limit)), limit)
+  def mix(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], scale: float, limit: float) -> Tensor:
+    if torch.gt(limit, 0.):
+      scores = (self).cap(torch.mul(torch.matmul(q, torch.transpose(k, -2, -1)), scale), limit, )
+      if torch.__isnot__(mask, None):
+        mask0 = unchecked_cast(Tensor, mask)
+        seen = torch.add(scores, mask0)
+      else:
+        seen = scores
+      weights = torch.to(torch.softmax(torch.to(seen, 6), -1), ops.prim.dtype(q))
+      mixed = torch.matmul(weights, v)
+    else:
+      mixed = torch.scaled_dot_product_attention(q, k, v, mask, 0., False, scale=scale)
+    return mixed
+  def row_attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, past: int, window: int, kv_heads: int, scale: float, limit: float) -> Tensor:
+    n = torch.size(q, 0)
+    t = torch.size(k, 0)
+    width = torch.floordiv(torch.size(k, 1), kv_heads)
+    heads = torch.floordiv(torch.size(q, 1), width)
+    groups = torch.floordiv(heads, kv_heads)
+    qs = torch.unsqueeze(torch.transpose(torch.view(q, [n, heads, width]), 0, 1), 0)
+    ks = torch.expand(torch.unsqueeze(torch.transpose(torch.view(k, [t, kv_heads, width]), 0, 1), 1), [kv_heads, groups, t, width])
+    vs = torch.expand(torch.unsqueeze(torch.transpose(torch.view(v, [t, kv_heads, width]), 0, 1), 1), [kv_heads, groups, t, width])
+    ka = torch.reshape(ks, [1, heads, t, width])
+    va = torch.reshape(vs, [1, heads, t, width])
+    windowed = torch.__and__(torch.gt(window, 0), torch.gt(t, window))
+    plain = torch.__and__(torch.__not__(windowed), torch.eq(limit, 0.))
+    if torch.__and__(plain, torch.eq(past, 0)):
+      mixed = torch.scaled_dot_product_attention(qs, ka, va, None, 0., True, scale=scale)
+    else:
+      visible = torch.tril(torch.new_ones(q, [n, t], dtype=11), past)
+      if windowed:
+        near = torch.triu(visible, torch.add(torch.sub(past, window), 1))
+      else:
+        near = visible
+      mask = torch.masked_fill(torch.new_zeros(q, [n, t]), torch.logical_not(near), -inf)
+      mixed = (self).mix(qs, ka, va, mask, scale, limit, )
+    return torch.reshape(torch.transpose(torch.squeeze(mixed, 0), 0, 1), [n, torch.size(q, 1)])
+  def causal_attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, lengths: List[int], window: int, kv_heads: int, scale: float, limit: float) -> Tensor:
+    parts = annotate(List[Tensor], [])
+    start = 0
+    for _0 in range(torch.len(lengths)):
+      length = lengths[_0]
+      mixed = (self).row_attention(torch.narrow(q, 0, start, length), torch.narrow(k, 0, start, length), torch.narrow(v, 0, start, length), 0, window, kv_heads, scale, limit, )
+      _1 = torch.append(parts, mixed)
+      start = torch.add(start, length)
+    return torch.cat(parts)
+  def cached_attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, places: Tensor, chunks: List[int], pages: List[int], rows: List[Tensor], masks: List[Tensor], at: Tensor, order: Tensor, window: int, kv_heads: int, scale: float, limit: float) -> Tensor:
+    _0 = torch.index_copy_(keys, 0, places, k)
+    _1 = torch.index_copy_(values, 0, places, v)
+    width = torch.floordiv(torch.size(k, 1), kv_heads)
+    out = torch.new_empty(q, torch.size(q))
+    for _2 in range(torch.floordiv(torch.len(chunks), 4)):
+      i = torch.mul(_2, 4)
+      past = chunks[torch.add(i, 3)]
+      seen = torch.add(past, chunks[torch.add(i, 1)])
+      ks = torch.narrow(keys, 0, chunks[torch.add(i, 2)], seen)
+      vs = torch.narrow(values, 0, chunks[torch.add(i, 2)], seen)
+      qs = torch.narrow(q, 0, chunks[i], chunks[torch.add(i, 1)])
+      mixed = (self).row_attention(qs, ks, vs, past, window, kv_heads, scale, limit, )
+      _3 = torch.copy_(torch.narrow(out, 0, chunks[i], chunks[torch.add(i, 1)]), mixed)
+    parts = annotate(List[Tensor], [])
+    for _4 in range(torch.floordiv(torch.len(pages), 4)):
+      i = torch.mul(_4, 4)
+      n = pages[torch.add(i, 1)]
+      room = pages[torch.add(i, 2)]
+      seen = pages[torch.add(i, 3)]
+      shape = [n, room, kv_heads, width]
+      ks = torch.transpose(torch.narrow(torch.view(torch.narrow(keys, 0, pages[i], torch.mul(n, room)), shape), 1, 0, seen), 1, 2)
+      vs = torch.transpose(torch.narrow(torch.view(torch.narrow(values, 0, pages[i], torch.mul(n, room)), shape), 1, 0, seen), 1, 2)
+      qs = torch.reshape(torch.index_select(q, 0, rows[_4]), [n, kv_heads, -1, width])
+      mixed = (self).mix(qs, ks, vs, masks[_4], scale, limit, )
+      _5 = torch.append(parts, torch.reshape(mixed, [n, torch.size(q, 1)]))
+    if torch.gt(torch.len(parts), 0):
+      _6 = torch.index_copy_(out, 0, at, torch.index_select(torch.cat(parts), 0, order))
+    return out
   def add_product(self: __torch__.Kernels, y: Tensor, b: Tensor, a: Tensor, scale: float) -> Tensor:
     return torch.addmm(y, b, a, alpha=scale)
   def add_low_rank_(self: __torch__.Kernels, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:

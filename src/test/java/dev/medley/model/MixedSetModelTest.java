@@ -153,7 +153,7 @@ class MixedSetModelTest {
 
   private static void assertExpected(String expression, NDArray hidden, AdapterSet set) {
     assertReal(hidden, expected.get(expression + " hidden"), ids, TOLERANCE);
-    NDArray logits = fixture.model().logits(hidden, set);
+    NDArray logits = fixture.model().logits(hidden, ids, set);
     assertClose(logits, expected.get(expression + " logits"), TOLERANCE);
   }
 

@@ -56,7 +56,8 @@ class PrecisionTest {
       AdapterSet set = fixture.adapter("adapters/" + adapter);
       NDArray hidden =
           fixture.model().hidden(fixture.tokens(), RowGroups.all(fixture.ids().size(), set));
-      NDArray logits = Kernels.to(fixture.model().logits(hidden, set), Precision.FLOAT32);
+      NDArray logits =
+          Kernels.to(fixture.model().logits(hidden, fixture.ids(), set), Precision.FLOAT32);
       NDArray expected =
           Fixtures.expected("models/bert-sequence/adapters/" + adapter, owner).get("logits");
       assertClose(logits, expected, tolerance(precision));

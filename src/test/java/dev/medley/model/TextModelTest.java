@@ -33,7 +33,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every layer and every head against HuggingFace transformers. */
@@ -61,7 +60,7 @@ class TextModelTest {
       assertThat(expected.has("hidden_states." + states.size())).isFalse();
       if (expected.has("logits")) {
         NDArray last = states.get(states.size() - 1);
-        NDArray logits = fixture.model().logits(last, AdapterSet.BASE);
+        NDArray logits = fixture.model().logits(last, fixture.ids(), AdapterSet.BASE);
         if (ModelFixture.head(name) == Head.TOKEN) {
           assertReal(logits, expected.get("logits"), fixture.ids(), TOLERANCE);
         } else {
@@ -89,9 +88,13 @@ class TextModelTest {
     }
   }
 
+  static Stream<Architecture> encoders() {
+    return Stream.of(Architecture.values()).filter(a -> a.kind() == Architecture.Kind.ENCODER);
+  }
+
   @ParameterizedTest
-  @EnumSource(Architecture.class)
-  void everyArchitectureHasFixturesForEveryHead(Architecture architecture) {
+  @MethodSource("encoders")
+  void everyEncoderHasFixturesForEveryHead(Architecture architecture) {
     try (NDManager owner = NDManager.newBaseManager()) {
       List<Head> heads =
           models()
@@ -99,7 +102,9 @@ class TextModelTest {
               .map(ModelFixture::head)
               .distinct()
               .toList();
-      assertThat(heads).contains(Head.values());
+      assertThat(heads)
+          .containsExactlyInAnyOrderElementsOf(
+              Stream.of(Head.values()).filter(architecture::has).toList());
     }
   }
 

@@ -29,7 +29,12 @@ public enum Activation {
 
   /** Reads the name under {@code key}. */
   public static Activation parse(JsonObject config, String key) {
-    String name = config.string(key, "gelu");
+    return parse(config, key, "gelu");
+  }
+
+  /** The same with another default. */
+  public static Activation parse(JsonObject config, String key, String orElse) {
+    String name = config.string(key, orElse);
     for (Activation activation : values()) {
       if (activation.names.contains(name)) {
         return activation;

@@ -20,7 +20,11 @@ public final class Embedding {
     this.weight = weight;
   }
 
-  /** ids [n, t] → [n, t, d]; {@code rows} are slices of the first axis. */
+  NDArray weight() {
+    return weight;
+  }
+
+  /** ids [n, …] → [n, …, d]; {@code rows} are slices of the first axis. */
   public NDArray forward(NDArray ids, RowGroups rows) {
     NDArray y = Kernels.embedding(ids, weight);
     for (Slice slice : rows.slices()) {

@@ -8,7 +8,7 @@ import dev.medley.adapter.RowGroups.Slice;
 import dev.medley.tensor.Kernels;
 
 /** Layer normalisation (arXiv 1607.06450) for rows of many adapter sets. */
-public final class LayerNorm {
+public final class LayerNorm implements Norm {
   private final String weightName;
   private final String biasName;
   private final NDArray weight; // [d]
@@ -23,7 +23,7 @@ public final class LayerNorm {
     this.eps = eps;
   }
 
-  /** x [n, …, d] → the same shape; {@code rows} are slices of the first axis. */
+  @Override
   public NDArray forward(NDArray x, RowGroups rows) {
     NDArray y = Kernels.layerNorm(x, weight, bias, eps);
     for (Slice slice : rows.slices()) {

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import dev.medley.adapter.BaseModules;
 import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Place;
+import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Weights;
 import java.util.List;
 
@@ -36,11 +37,52 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
 
   /** x·Wᵀ + b from {@code name.weight} [out, in] and {@code name.bias} [out]. */
   public Linear linear(String name, long out, long in) {
-    return linear(name, new long[] {out, in}, new long[] {out, in});
+    return linear(name, new long[] {out, in}, new long[] {out, in}, true);
+  }
+
+  /** x·Wᵀ from {@code name.weight} [out, in]. */
+  public Linear projection(String name, long out, long in) {
+    return linear(name, new long[] {out, in}, new long[] {out, in}, false);
+  }
+
+  /** HF's {@code Conv1D}: x·W + b from {@code name.weight} [in, out] and {@code name.bias}. */
+  public Linear conv1d(String name, long out, long in) {
+    long[] shape = {out, in};
+    NDArray stored = read(name, "weight", in, out);
+    NDArray weight = null;
+    if (stored != null) {
+      try (stored) {
+        weight = Kernels.transpose(stored);
+      }
+    }
+    NDArray bias = read(name, "bias", out);
+    return new Linear(enter(name, Kind.CONV1D, true, shape, shape, weight, bias), weight, bias);
+  }
+
+  /**
+   * The map from a last hidden state to a score for each token: {@code name.weight} [v, d] where
+   * the checkpoint has it, else the table that it is tied to, if it is.
+   *
+   * @param tied the table of tokens, [v, d]; null where the config ties nothing
+   */
+  public Linear lmHead(String name, long v, long d, Embedding tied) {
+    long[] shape = {v, d};
+    boolean isTied = tied != null && !weights.has(name + ".weight");
+    NDArray weight = isTied ? tied.weight() : read(name, "weight", shape);
+    return new Linear(enter(name, Kind.LINEAR, false, shape, shape, weight, null), weight, null);
   }
 
   /** A linear map to as many labels as the checkpoint or an adapter has. */
   public Linear labels(String name, long in) {
+    return labels(name, in, true);
+  }
+
+  /** The same without a bias, as decoders have it. */
+  public Linear scores(String name, long in) {
+    return labels(name, in, false);
+  }
+
+  private Linear labels(String name, long in, boolean hasBias) {
     long[] stored = weights.shape(name + ".weight");
     long labels = stored == null || stored.length != 2 ? Weights.ANY : stored[0];
     if (labels == 0 && place == Place.HEAD) {
@@ -50,13 +92,14 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
               + Weights.show(stored)
               + ", a head without labels");
     }
-    return linear(name, new long[] {labels, in}, new long[] {Weights.ANY, in});
+    return linear(name, new long[] {labels, in}, new long[] {Weights.ANY, in}, hasBias);
   }
 
-  private Linear linear(String name, long[] shape, long[] ownShape) {
+  private Linear linear(String name, long[] shape, long[] ownShape, boolean hasBias) {
     NDArray weight = read(name, "weight", shape);
-    NDArray bias = read(name, "bias", shape[0]);
-    return new Linear(enter(name, Kind.LINEAR, true, shape, ownShape, weight, bias), weight, bias);
+    NDArray bias = hasBias ? read(name, "bias", shape[0]) : null;
+    return new Linear(
+        enter(name, Kind.LINEAR, hasBias, shape, ownShape, weight, bias), weight, bias);
   }
 
   /** Rows of {@code name.weight} [v, d]. */
@@ -73,6 +116,14 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
     NDArray bias = read(name, "bias", shape);
     return new LayerNorm(
         enter(name, Kind.NORM, true, shape, shape, weight, bias), weight, bias, eps);
+  }
+
+  /** RMS normalisation by {@code name.weight} [d]. */
+  public RmsNorm rmsNorm(String name, long d, double eps, RmsNorm.Gain gain) {
+    long[] shape = {d};
+    NDArray weight = read(name, "weight", shape);
+    return new RmsNorm(
+        enter(name, Kind.NORM, false, shape, shape, weight, null), weight, eps, gain);
   }
 
   private BaseModules.Module enter(

@@ -9,7 +9,7 @@ import java.util.List;
  * @param architectures HF classes that the checkpoint was saved from, such as BertModel
  * @param labels of the checkpoint's head
  */
-record EncoderConfig(List<String> architectures, Labels labels) {
+record ModelConfig(List<String> architectures, Labels labels) {
 
   /** Defaults for generation, which old versions of transformers wrote into every config. */
   private static final List<String> GENERATION =
@@ -42,13 +42,14 @@ record EncoderConfig(List<String> architectures, Labels labels) {
           "top_p",
           "typical_p");
 
-  static EncoderConfig parse(JsonObject json) {
+  static ModelConfig parse(JsonObject json) {
     json.ignore("model_type", "transformers_version", "_name_or_path", "tokenizer_class", "name");
     json.ignore("torch_dtype", "dtype", "torchscript", "use_bfloat16", "xla_device");
     json.ignore("use_cache", "gradient_checkpointing", "output_past", "return_dict");
     json.ignore("output_hidden_states", "output_attentions", "use_return_dict");
     json.ignore("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id");
     json.ignore("unk_token_id", "mask_token_id", "decoder_start_token_id", "language");
+    json.ignore("auto_map"); // code that transformers has itself, for what is not refused below
     json.ignore("tie_word_embeddings", "tie_weights_", "tie_encoder_decoder");
     json.ignore("chunk_size_feed_forward", "finetuning_task", "task_specific_params");
     json.ignore("directionality", "attn_implementation", "_attn_implementation");
@@ -59,11 +60,12 @@ record EncoderConfig(List<String> architectures, Labels labels) {
     json.refuseIfSet("removes heads, which is not supported", "pruned_heads");
     json.refuseIfSet(
         "stores weights in another form, which is not supported", "quantization_config");
-    json.refuseIfSet("needs code from the model's author, which is never run", "auto_map");
-    return new EncoderConfig(json.strings("architectures"), Labels.parse(json));
+    return new ModelConfig(json.strings("architectures"), Labels.parse(json));
   }
 
+  /** What makes something else of an encoder. */
   static void refuseDecoder(JsonObject json) {
+    json.refuseIfSet("needs code from the model's author, which is never run", "auto_map");
     json.refuseIfSet("makes a decoder of an encoder", "is_decoder", "add_cross_attention");
     json.refuseIfSet(
         "makes a decoder of an encoder", "is_encoder_decoder", "cross_attention_hidden_size");
