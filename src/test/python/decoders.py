@@ -2,7 +2,8 @@
 
 config.json, generation_config.json, model.safetensors: what save_pretrained writes. The tokenizer is one for all and
 lies in decoders/tokenizer/. config.old.json, where there is one: the same config as transformers 4 wrote it
-(rope_theta, rope_scaling, torch_dtype); transformers reads it to the very same logits. llama-old has only that, as its config.json.
+(rope_theta, rope_scaling, torch_dtype); transformers reads it to the very same logits. llama-old has only that, as its
+config.json.
 
 rows.json: [{"ids", "greedy", "margin"}, …]: a row's ids, the 12 tokens that generate(do_sample=False) adds, eos
 disabled, to the row alone, and the smallest (top1 - top2) / max|logit| over those 12 steps, always above 1e-3.
@@ -70,6 +71,11 @@ def tokenizer():
     fast.save_pretrained(folder)
 
 
+def write_rows(path, rows):
+    """JSON, a line for each row."""
+    path.write_text("[\n" + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
+
+
 def read(name, auto=AutoModelForCausalLM, **changes):
     """The model of that folder, or what it would be if its config said something else."""
     folder = ROOT / name
@@ -109,10 +115,8 @@ def build(name, config, auto, std):
     model.save_pretrained(folder)
 
 
-def generate(model, ids, eos=None, count=NEW_TOKENS):
+def generate(model, ids, count=NEW_TOKENS):
     """New tokens, and the smallest relative distance of a chosen one from the next best."""
-    model = copy.deepcopy(model)
-    model.generation_config.eos_token_id = eos
     inputs = torch.tensor([ids])
     with torch.no_grad():
         output = model.generate(
@@ -159,7 +163,9 @@ def draw(model, gen, length, whole=False, wanted=lambda row: True):
         ids = torch.randint(3, VOCAB, (length,), generator=gen).tolist()
         if length > 1 and length % 2 == 0 or length == 1 and attempt == 0:
             ids[0] = TOKENS["bos_token_id"]
-        greedy, least = generate(model, ids)
+        endless = copy.deepcopy(model)
+        endless.generation_config.eos_token_id = None
+        greedy, least = generate(endless, ids)
         row = {"ids": ids, "greedy": greedy, "margin": round(least, 6)}
         if whole:
             row["uncached"] = uncached(model, ids)
@@ -187,9 +193,7 @@ def expect(name, lengths=LENGTHS, whole=False, feels=()):
     reverse = rows[longest]["ids"][:-1][::-1] + rows[longest]["ids"][-1:]
     moved = (logits(model, reverse)[-1] - tensors[f"logits.{longest}"][-1]).abs().max()
     assert moved > 0.1, (name, "does not feel positions", moved)
-    (ROOT / name / "rows.json").write_text(
-        "[\n" + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8"
-    )
+    write_rows(ROOT / name / "rows.json", rows)
     write_tensors(ROOT / name / "expected.safetensors", tensors)
     return rows, tensors
 
@@ -262,7 +266,8 @@ def llama():
 
     model("llama", LlamaConfig(**sizes), feels=[{"rms_norm_eps": 0.1}])
     model("llama-bias", LlamaConfig(**small, attention_bias=True, mlp_bias=True, tie_word_embeddings=True))
-    model("llama-headdim", LlamaConfig(**{**small, "hidden_size": 30, "head_dim": 8}, rope_parameters=rope("default", 500.0)), feels=[plain])
+    config = LlamaConfig(**{**small, "hidden_size": 30, "head_dim": 8}, rope_parameters=rope("default", 500.0))
+    model("llama-headdim", config, feels=[plain])
     model("llama-linear", LlamaConfig(**small, rope_parameters=rope("linear", factor=2.5)), feels=[plain])
     # Rows on both sides of 16 and on it; all but the shortest cross it while they generate.
     lengths = [7, 1, 16, 17, 25, 4]
@@ -325,7 +330,8 @@ def qwen():
     kinds = [["full_attention"] * 3, ["sliding_attention"] * 3]
     windows = [{"sliding_window": 5}, {"sliding_window": 3}]
     model("qwen2-sliding", config, feels=[*({"layer_types": k} for k in kinds), *windows])
-    config = Qwen3Config(**{**sizes, "hidden_size": 30}, head_dim=8, rope_parameters={"rope_type": "default", "rope_theta": 1000.0})
+    rope = {"rope_type": "default", "rope_theta": 1000.0}
+    config = Qwen3Config(**{**sizes, "hidden_size": 30}, head_dim=8, rope_parameters=rope)
     model("qwen3", config)
 
 
@@ -352,7 +358,8 @@ def gemma():
         "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
         "full_attention": {"rope_type": "linear", "rope_theta": 2000.0, "factor": 3.0},
     }
-    config = Gemma3TextConfig(**{**sizes, "num_hidden_layers": 4, "intermediate_size": 25}, sliding_window=5, sliding_window_pattern=3, rope_parameters=rope)
+    sizes.update(num_hidden_layers=4, intermediate_size=25)
+    config = Gemma3TextConfig(**sizes, sliding_window=5, sliding_window_pattern=3, rope_parameters=rope)
     assert config.layer_types == ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"]
     feels = [{"query_pre_attn_scalar": 8}, {"sliding_window": 6}, {"layer_types": ["sliding_attention"] * 4}]
     same = {"rope_type": "default", "rope_theta": 100.0}
@@ -397,7 +404,8 @@ def sequence(name, config, lengths=(7, 3, 15, 1, 10, 6)):
     config.id2label = dict(enumerate(("negative", "neutral", "positive")))
     config.label2id = {label: i for i, label in config.id2label.items()}
     build(name, config, AutoModelForSequenceClassification, 0.35)
-    model, gen, pad = read(name, AutoModelForSequenceClassification), generator("decoder rows " + name), TOKENS["pad_token_id"]
+    model, gen = read(name, AutoModelForSequenceClassification), generator("decoder rows " + name)
+    pad = TOKENS["pad_token_id"]
     n, t = len(lengths), max(lengths)
     mask = (torch.arange(t)[None] < torch.tensor(lengths)[:, None]).long()
     tensors = {"attention_mask": mask, "scores": torch.zeros(n, 3)}
@@ -411,9 +419,7 @@ def sequence(name, config, lengths=(7, 3, 15, 1, 10, 6)):
             alone = copy.deepcopy(model)(input_ids=ids[i : i + 1, :length]).logits[0]
             assert torch.allclose(alone, tensors["scores"][i], atol=1e-5), (name, i)
     rows = [{"ids": ids[i, :length].tolist()} for i, length in enumerate(lengths)]
-    (ROOT / name / "rows.json").write_text(
-        "[\n" + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8"
-    )
+    write_rows(ROOT / name / "rows.json", rows)
     write_tensors(ROOT / name / "expected.safetensors", tensors)
 
 

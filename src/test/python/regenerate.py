@@ -2,6 +2,7 @@
 
 import acceptance
 import configs
+import decoder_adapters
 import decoders
 import layers
 import lora
@@ -19,5 +20,6 @@ lora.main()
 acceptance.main()
 pipelines.main()
 sets.main()
+decoder_adapters.main()
 configs.main()
 verbs.main()
