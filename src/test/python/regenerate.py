@@ -8,6 +8,7 @@ import layers
 import lora
 import models
 import pipelines
+import sampling
 import sets
 import tokenizers_
 import verbs
@@ -23,3 +24,4 @@ sets.main()
 decoder_adapters.main()
 configs.main()
 verbs.main()
+sampling.main()
