@@ -236,6 +236,11 @@ final class TextTokenizer implements AutoCloseable {
         encoding.getIds(), encoding.getTypeIds(), words, special, starts, ends, total);
   }
 
+  /** The text of these tokens, without special ones; empty for none. */
+  String decode(long[] ids) {
+    return tokenizer.decode(ids, true);
+  }
+
   @Override
   public void close() {
     tokenizer.close();

@@ -56,6 +56,28 @@ class TextTokenizerTest {
     return StreamSupport.stream(array.spliterator(), false).mapToLong(JsonNode::asLong).toArray();
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "sampling/llama",
+        "models/roberta",
+        "models/xlm-roberta-token",
+        "models/bert",
+        "models/camembert"
+      })
+  void decodedTextIsTransformers(String name) throws IOException {
+    JsonNode cases = JSON.readTree(Fixtures.path("sampling/decoded.json").toFile()).get(name);
+    assertThat(cases).hasSizeGreaterThan(40);
+    try (TextTokenizer tokenizer =
+        TextTokenizer.load(Storage.standard(), Fixtures.location(name), 100, false)) {
+      for (JsonNode each : cases) {
+        assertThat(tokenizer.decode(longs(each.get("ids"))))
+            .as("%s", each)
+            .isEqualTo(each.get("text").asText());
+      }
+    }
+  }
+
   @Test
   void cutTextKeepsItsSpecialTokensAndKnowsItsLength() {
     try (TextTokenizer whole = load(1000);
