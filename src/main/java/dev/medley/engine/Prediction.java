@@ -32,4 +32,18 @@ public sealed interface Prediction {
    * @param end one after the last character
    */
   record Entity(String word, String label, float score, int start, int end) {}
+
+  /**
+   * Of {@link TextGeneration}.
+   *
+   * @param text the continuation without the prompt, without special tokens and cut before a stop
+   *     string. The prompt's text and this one are the text of all tokens
+   * @param tokens every id that was generated, also those of a stop string and the one that ended
+   *     the text
+   * @param promptTokens how many the prompt has, special ones included
+   * @param generatedTokens how many {@code tokens} are
+   */
+  record Generation(
+      String text, int[] tokens, FinishReason finishReason, int promptTokens, int generatedTokens)
+      implements Prediction {}
 }
