@@ -1,6 +1,7 @@
 """Writes every fixture anew."""
 
 import acceptance
+import chat
 import configs
 import decoder_adapters
 import decoders
@@ -16,6 +17,7 @@ import verbs
 models.main()
 decoders.main()
 tokenizers_.main()
+chat.main()
 layers.main()
 lora.main()
 acceptance.main()
