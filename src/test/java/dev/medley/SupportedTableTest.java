@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.medley.adapter.AdapterType;
 import dev.medley.adapter.RefusedType;
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.engine.OnePass;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
+import dev.medley.engine.TextGeneration;
+import dev.medley.engine.TextScoring;
 import dev.medley.engine.TokenClassification;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Storage;
@@ -99,10 +102,21 @@ class SupportedTableTest {
   @Test
   void tasks() throws IOException {
     List<Task> tasks =
-        List.of(FeatureExtraction.AUTO, TextClassification.AUTO, TokenClassification.AUTO);
-    assertThat(Stream.of(Task.class.getPermittedSubclasses()))
+        List.of(
+            FeatureExtraction.AUTO,
+            TextClassification.AUTO,
+            TokenClassification.AUTO,
+            TextScoring.AUTO,
+            TextGeneration.AUTO);
+    assertThat(Stream.concat(subclasses(OnePass.class), subclasses(Task.class)))
+        .contains(OnePass.class)
+        .filteredOn(task -> task != OnePass.class)
         .containsExactlyInAnyOrderElementsOf(tasks.stream().<Class<?>>map(Task::getClass).toList());
     assertThat(row("Tasks"))
         .containsExactlyInAnyOrderElementsOf(tasks.stream().map(Task::pipeline).toList());
+  }
+
+  private static Stream<Class<?>> subclasses(Class<?> sealed) {
+    return Stream.of(sealed.getPermittedSubclasses());
   }
 }

@@ -127,6 +127,11 @@ final class Continuation {
     }
   }
 
+  /** Most tokens that it and its prompt may have together. */
+  int capacity() {
+    return prompt.length + Math.max(0, limit);
+  }
+
   boolean isFinished() {
     return finishReason != null;
   }

@@ -32,6 +32,8 @@ public final class Engine implements AutoCloseable {
   private final BaseModel base;
   private final boolean ownsBase;
   private final TextTokenizer tokenizer;
+  private final GenerationSettings generation; // null where no text is generated
+  private ChatTemplate chat; // read when the first chat comes
   private final AdapterStore store;
   private final Map<String, AdapterRef> sets;
   private final ReadWriteLock open = new ReentrantReadWriteLock();
@@ -51,6 +53,10 @@ public final class Engine implements AutoCloseable {
           }
         });
     base.checkUnchanged(); // the tokenizer is read now
+    this.generation =
+        spec.task() instanceof TextGeneration asked
+            ? GenerationSettings.of(base.storage(), base.folder(), asked)
+            : null;
     this.tokenizer = base.tokenizer(spec.batching().maxLength(), spec.task());
     this.store = new AdapterStore(base, storage, spec.adapters(), adapterBudget);
   }
@@ -102,7 +108,9 @@ public final class Engine implements AutoCloseable {
   /** Scores a list. */
   public List<Result> run(List<Request> requests) {
     List<Result> results = new ArrayList<>();
-    run(requests.iterator()).forEachRemaining(results::add);
+    try (Results all = run(requests.iterator())) {
+      all.forEachRemaining(results::add);
+    }
     return results;
   }
 
@@ -113,7 +121,7 @@ public final class Engine implements AutoCloseable {
    *
    * @throws RowException from {@code next} for a row in error, where the spec says so
    */
-  public Iterator<Result> run(Iterator<Request> requests) {
+  public Results run(Iterator<Request> requests) {
     return run(requests, () -> {});
   }
 
@@ -121,8 +129,10 @@ public final class Engine implements AutoCloseable {
    * The same, and {@code beforeBatch} may stop it by an exception of its own: it is called before
    * each forward pass, in the thread that asks for results.
    */
-  public Iterator<Result> run(Iterator<Request> requests, Runnable beforeBatch) {
-    return new Scorer(this, requests, beforeBatch);
+  public Results run(Iterator<Request> requests, Runnable beforeBatch) {
+    return spec.task() instanceof OnePass task
+        ? new Scorer(this, task, requests, beforeBatch)
+        : new Generator(this, requests, beforeBatch);
   }
 
   /** Keeps the engine open for as long as a window takes. */
@@ -153,6 +163,20 @@ public final class Engine implements AutoCloseable {
 
   TextTokenizer tokenizer() {
     return tokenizer;
+  }
+
+  /** The model's way to write chats. */
+  synchronized ChatTemplate chat() {
+    if (chat == null) {
+      chat = ChatTemplate.of(base.storage(), base.folder());
+      base.checkUnchanged();
+    }
+    return chat;
+  }
+
+  /** How texts are continued. */
+  GenerationSettings generation() {
+    return generation;
   }
 
   AdapterStore store() {

@@ -15,7 +15,7 @@ import java.util.List;
  * @param pooling null for what sentence-transformers' files beside the model say, else mean
  * @param normalize to length 1; null for what those files say, else no
  */
-public record FeatureExtraction(Pooling pooling, Boolean normalize) implements Task {
+public record FeatureExtraction(Pooling pooling, Boolean normalize) implements OnePass {
   /** As sentence-transformers' files say. */
   public static final FeatureExtraction AUTO = new FeatureExtraction(null, null);
 

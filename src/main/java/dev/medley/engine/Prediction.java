@@ -34,6 +34,19 @@ public sealed interface Prediction {
   record Entity(String word, String label, float score, int start, int end) {}
 
   /**
+   * Of {@link TextScoring}.
+   *
+   * @param logLikelihood sum of {@code logProbs}
+   * @param perplexity e to the power of −logLikelihood / tokens
+   * @param tokens the ids that are scored
+   * @param logProbs natural logarithm of each token's probability after those before it
+   * @param isGreedy whether every token is the likeliest there, as greedy generation would have it
+   */
+  record Likelihood(
+      double logLikelihood, double perplexity, int[] tokens, float[] logProbs, boolean isGreedy)
+      implements Prediction {}
+
+  /**
    * Of {@link TextGeneration}.
    *
    * @param text the continuation without the prompt, without special tokens and cut before a stop

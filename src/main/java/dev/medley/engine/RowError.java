@@ -23,6 +23,10 @@ public record RowError(Code code, String message) {
      * An adapter's files do not fit the base, or cannot be read, or members do not fit together.
      */
     ADAPTER_UNFIT,
+    /** A message of a chat lacks its role or content, or the model's template refuses the chat. */
+    MESSAGES_UNFIT,
+    /** What the model computed for the row is NaN or infinite. */
+    LOGITS_NOT_FINITE,
     /** Neither the base nor the adapter has the head that the task needs. */
     HEAD_MISSING;
 

@@ -1,23 +1,18 @@
 package dev.medley.engine;
 
-import ai.djl.ndarray.NDArray;
 import dev.medley.model.Head;
 import java.io.Serializable;
-import java.util.List;
 
 /** What is asked of the model, with its options; named as HuggingFace's pipelines. */
-public sealed interface Task extends Serializable
-    permits FeatureExtraction, TextClassification, TokenClassification {
+public sealed interface Task extends Serializable permits OnePass, TextGeneration {
   /** HF's pipeline name. */
   String pipeline();
 
   /** What the task puts on top of the model. */
   Head head();
 
-  /**
-   * Predictions of a batch.
-   *
-   * @param hidden last hidden state [n, t, h]
-   */
-  List<Prediction> predict(Forward forward, NDArray hidden);
+  /** Whether a text that is too long may be cut, where the job allows it. */
+  default boolean mayTruncate() {
+    return true;
+  }
 }

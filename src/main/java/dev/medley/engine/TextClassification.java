@@ -21,7 +21,7 @@ import java.util.stream.IntStream;
  * @param topK how many of the scores to keep, the best; 0 for all
  * @param function what makes scores of logits
  */
-public record TextClassification(int topK, Function function) implements Task {
+public record TextClassification(int topK, Function function) implements OnePass {
   /** All scores, by the function that HF chooses. */
   public static final TextClassification AUTO = new TextClassification(0, Function.AUTO);
 

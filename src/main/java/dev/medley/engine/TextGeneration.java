@@ -1,6 +1,6 @@
 package dev.medley.engine;
 
-import java.io.Serializable;
+import dev.medley.model.Head;
 import java.util.List;
 
 /**
@@ -38,7 +38,7 @@ public record TextGeneration(
     List<String> stop,
     List<Long> eosTokenIds,
     long seed)
-    implements Serializable {
+    implements Task {
   /** As the model says, with seed 0. */
   public static final TextGeneration AUTO =
       new TextGeneration(null, null, null, null, null, null, null, null, null, 0);
@@ -57,6 +57,22 @@ public record TextGeneration(
       throw new IllegalArgumentException(
           "stop: expected texts of at least one character, got \"\"");
     }
+  }
+
+  @Override
+  public String pipeline() {
+    return "text-generation";
+  }
+
+  @Override
+  public Head head() {
+    return Head.CAUSAL_LM;
+  }
+
+  /** A prompt without its end, or its beginning, is another prompt. */
+  @Override
+  public boolean mayTruncate() {
+    return false;
   }
 
   public TextGeneration withMaxNewTokens(Integer tokens) {

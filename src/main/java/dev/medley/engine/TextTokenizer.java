@@ -208,9 +208,38 @@ final class TextTokenizer implements AutoCloseable {
     return maxTokens;
   }
 
+  /** A text with its special tokens. All but a first token can be scored. */
   Tokens encode(String text) {
+    return encode(text, true);
+  }
+
+  /** A text that has the special tokens it needs in it, as a rendered chat does. */
+  Tokens encodeChat(String text) {
+    return encode(text, false);
+  }
+
+  /**
+   * A completion after a prompt, as lm-evaluation-harness encodes the pair: together, and the
+   * prompt's tokens are as many as the prompt has alone. Blanks at its end go to the completion.
+   */
+  Tokens encode(String prompt, String completion) {
+    String context = prompt.stripTrailing();
+    Tokens all = encode(prompt + completion);
+    int before = context.isEmpty() ? 0 : ids(context);
+    int scored = Math.max(0, Math.min(all.scored(), all.ids().length - before));
+    return all.scoring(scored);
+  }
+
+  private int ids(String text) {
+    return tokenizer
+        .encode(lowerCase ? text.toLowerCase(Locale.ROOT) : text, true, true)
+        .getIds()
+        .length;
+  }
+
+  private Tokens encode(String text, boolean addSpecialTokens) {
     String seen = lowerCase ? text.toLowerCase(Locale.ROOT) : text; // may have another length
-    Encoding encoding = tokenizer.encode(seen, true, true);
+    Encoding encoding = tokenizer.encode(seen, addSpecialTokens, true);
     int n = encoding.getIds().length;
     int total = n;
     for (Encoding rest : encoding.getOverflowing()) {
@@ -233,7 +262,14 @@ final class TextTokenizer implements AutoCloseable {
       }
     }
     return new Tokens(
-        encoding.getIds(), encoding.getTypeIds(), words, special, starts, ends, total);
+        encoding.getIds(),
+        encoding.getTypeIds(),
+        words,
+        special,
+        starts,
+        ends,
+        Math.max(0, n - 1),
+        total);
   }
 
   /** The text of these tokens, without special ones; empty for none. */

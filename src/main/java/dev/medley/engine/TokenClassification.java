@@ -15,7 +15,7 @@ import java.util.List;
  *
  * @param ignoreLabels tokens of these labels are left out; HF's default is O alone
  */
-public record TokenClassification(List<String> ignoreLabels) implements Task {
+public record TokenClassification(List<String> ignoreLabels) implements OnePass {
   /** Leaves out tokens labelled O. */
   public static final TokenClassification AUTO = new TokenClassification(List.of("O"));
 

@@ -9,6 +9,7 @@ package dev.medley.engine;
  * @param special true for tokens that stand for no text, such as {@code [CLS]}
  * @param starts first character of each token, in Unicode code points
  * @param ends one after its last character
+ * @param scored how many tokens at the end are a completion, of which text-scoring speaks
  * @param total how many tokens the whole text has; more than {@code ids} where it was cut
  */
 record Tokens(
@@ -18,9 +19,15 @@ record Tokens(
     boolean[] special,
     int[] starts,
     int[] ends,
+    int scored,
     int total) {
 
   boolean isTruncated() {
     return total > ids.length;
+  }
+
+  /** The same of which that many tokens at the end are scored. */
+  Tokens scoring(int completion) {
+    return new Tokens(ids, typeIds, words, special, starts, ends, completion, total);
   }
 }

@@ -179,6 +179,34 @@ public final class Kernels {
     }
   }
 
+  /** Which element of each row is the largest; −1 for rows with NaN or infinities. x [n, v] */
+  public static long[] likeliest(NDArray x) {
+    try (NDArray places = call("likeliest", x)) {
+      return places.toLongArray();
+    }
+  }
+
+  /**
+   * What {@link #logProbs} gives, for each row.
+   *
+   * @param values logarithms of probabilities
+   * @param isBest whether no other is likelier
+   */
+  public record LogProbs(float[] values, boolean[] isBest) {}
+
+  /** log softmax of each row, at one place of it, in float32. logits [n, v], places below v [n] */
+  public static LogProbs logProbs(NDArray logits, long[] places) {
+    try (NDArray ids = logits.getManager().create(places);
+        NDArray both = call("log_probs", logits, ids)) {
+      float[] flat = both.toFloatArray();
+      boolean[] isBest = new boolean[places.length];
+      for (int i = 0; i < places.length; i++) {
+        isBest[i] = flat[places.length + i] != 0;
+      }
+      return new LogProbs(Arrays.copyOf(flat, places.length), isBest);
+    }
+  }
+
   /** A view of each vector as several of {@code width}. x [n, heads·width] → [n, heads, width] */
   public static NDArray split(NDArray x, long width) {
     return call("split", x, width);

@@ -86,6 +86,15 @@ class Kernels(Module):
     return torch.pad_sequence(torch.split_with_sizes(x, lengths), True)
   def tokens(self: __torch__.Kernels, x: Tensor, places: Tensor) -> Tensor:
     return torch.index_select(torch.reshape(x, [-1, torch.size(x, -1)]), 0, places)
+  def likeliest(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    best, place = torch.max(x, 1)
+    _0 = torch.isfinite(torch.sum(x, [1]))
+    return torch.where(_0, place, -1)
+  def log_probs(self: __torch__.Kernels, x: Tensor, ids: Tensor) -> Tensor:
+    all = torch.log_softmax(torch.to(x, 6), -1)
+    own = torch.squeeze(torch.gather(all, 1, torch.unsqueeze(ids, 1)), 1)
+    best = torch.eq(torch.argmax(all, 1), ids)
+    return torch.stack([own, torch.to(best, 6)])
   def split(self: __torch__.Kernels, x: Tensor, width: int) -> Tensor:
     return torch.reshape(x, [torch.size(x, 0), -1, width])
   def joined(self: __torch__.Kernels, x: Tensor) -> Tensor:

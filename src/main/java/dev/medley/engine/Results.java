@@ -1,0 +1,12 @@
+package dev.medley.engine;
+
+import java.util.Iterator;
+
+/**
+ * Results in the order of their requests. Closing gives back what is held for rows that are being
+ * worked on, and ends the stream; the end of the stream and an exception do the same.
+ */
+public interface Results extends Iterator<Result>, AutoCloseable {
+  @Override
+  void close();
+}
