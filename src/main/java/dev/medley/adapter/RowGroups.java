@@ -4,8 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 
-/** The rows of a batch as contiguous slices, each of one adapter set. */
-public record RowGroups(List<Slice> slices) {
+/**
+ * The rows of a batch as contiguous slices, each of one adapter set.
+ *
+ * @param bank where short slices' low-rank shares may be taken from; null for nowhere
+ */
+public record RowGroups(List<Slice> slices, LowRankBank bank) {
 
   /** Rows {@code start} up to, not including, {@code end}. */
   public record Slice(int start, int end, AdapterSet set) {
@@ -25,12 +29,17 @@ public record RowGroups(List<Slice> slices) {
         start = row;
       }
     }
-    return new RowGroups(List.copyOf(slices));
+    return new RowGroups(List.copyOf(slices), null);
+  }
+
+  /** The same with a bank. */
+  public RowGroups with(LowRankBank other) {
+    return new RowGroups(slices, other);
   }
 
   /** All rows of one set. */
   public static RowGroups all(int rows, AdapterSet set) {
-    return new RowGroups(List.of(new Slice(0, rows, set)));
+    return new RowGroups(List.of(new Slice(0, rows, set)), null);
   }
 
   /** The same for tokens side by side, {@code lengths} of them for each row. */
@@ -46,7 +55,7 @@ public record RowGroups(List<Slice> slices) {
       ofTokens.add(new Slice(start, end, slice.set));
       start = end;
     }
-    return new RowGroups(List.copyOf(ofTokens));
+    return new RowGroups(List.copyOf(ofTokens), bank);
   }
 
   /** Whether any slice's set passes. */

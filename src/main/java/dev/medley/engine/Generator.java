@@ -3,6 +3,7 @@ package dev.medley.engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.LowRankBank;
 import dev.medley.adapter.RowGroups;
 import dev.medley.engine.AdapterStore.Lease;
 import dev.medley.engine.RowError.Code;
@@ -47,6 +48,7 @@ final class Generator implements Results {
   private final ArrayDeque<Row> waiting = new ArrayDeque<>();
   private final List<Running> running = new ArrayList<>(); // those of one set are neighbours
   private KvCache cache;
+  private LowRankBank bank;
   private long arrivals;
   private boolean ended;
 
@@ -93,6 +95,7 @@ final class Generator implements Results {
     order.clear();
     if (cache != null) {
       cache.close();
+      bank.close();
       cache = null;
     }
   }
@@ -114,7 +117,9 @@ final class Generator implements Results {
         row.release();
       }
     }
-    running.removeIf(Running::isDone);
+    if (running.removeIf(Running::isDone)) {
+      bank.keep(running.stream().map(Running::set).toList());
+    }
   }
 
   /** Rows that wait start in the order of their sets; the shortest prompts of a set first. */
@@ -190,6 +195,7 @@ final class Generator implements Results {
       Precision precision = engine.base().precision();
       long tokens = batching.cacheTokens(model.cacheBytes(precision), model.maxTokens());
       cache = model.cache(engine.base().owner(), precision, tokens);
+      bank = new LowRankBank(engine.base().owner());
     }
     return cache;
   }
@@ -210,7 +216,7 @@ final class Generator implements Results {
       parts.add(row.part());
     }
     CausalBatch batch = CausalBatch.of(scope, parts, cache, engine.base().precision());
-    RowGroups sets = RowGroups.of(rows.stream().map(Running::set).toList());
+    RowGroups sets = RowGroups.of(rows.stream().map(Running::set).toList()).with(bank);
     NDArray hidden = model.hidden(batch, sets.ofTokens(batch.lengths())); // [n, h]
     List<Running> ready = new ArrayList<>();
     List<Long> last = new ArrayList<>();
@@ -224,7 +230,7 @@ final class Generator implements Results {
     }
     if (!ready.isEmpty()) {
       long[] places = last.stream().mapToLong(place -> place).toArray();
-      RowGroups groups = RowGroups.of(ready.stream().map(Running::set).toList());
+      RowGroups groups = RowGroups.of(ready.stream().map(Running::set).toList()).with(bank);
       choose(ready, model.nextTokens(Kernels.tokens(hidden, places), groups));
     }
   }

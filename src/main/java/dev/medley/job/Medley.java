@@ -20,7 +20,14 @@ import picocli.CommandLine.Spec;
     name = "medley",
     description = "Scores rows under HuggingFace PEFT adapters, each row under its own.",
     versionProvider = Medley.Version.class,
-    subcommands = {Score.class, Validate.class, Inspect.class, SaveSet.class, Quickstart.class})
+    subcommands = {
+      Score.class,
+      Validate.class,
+      Inspect.class,
+      SaveSet.class,
+      Quickstart.class,
+      Bench.class
+    })
 public final class Medley implements Runnable {
   static final int OK = 0;
   static final int FAILED = 1;

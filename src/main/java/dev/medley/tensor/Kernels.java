@@ -328,6 +328,47 @@ public final class Kernels {
     call("add_low_rank_", y, x, a, b, scale).close();
   }
 
+  /**
+   * y ← y + x·a·b for tokens of many slots, each with an a and a b of its own.
+   *
+   * @param y [n, out]
+   * @param x [n, in]
+   * @param gather the token at each place of each slot, int64 [slots·places]
+   * @param back the place of each of {@code tokens}, int64 [m]
+   * @param tokens that have a slot, int64 [m]
+   * @param a [slots or more, in, r]
+   * @param b [slots or more, r, out]
+   */
+  public static void addLowRanksInto(
+      NDArray y,
+      NDArray x,
+      NDArray gather,
+      NDArray back,
+      NDArray tokens,
+      int slots,
+      NDArray a,
+      NDArray b) {
+    call("add_low_ranks_", y, x, gather, back, tokens, slots, a, b).close();
+  }
+
+  /** Slot {@code slot} of {@link #addLowRanksInto}: aᵀ and scale·bᵀ. a [r, in], b [out, r] */
+  public static void copyLowRankInto(
+      NDArray intoA, NDArray intoB, NDArray a, NDArray b, int slot, double scale) {
+    call("copy_low_rank_", intoA, intoB, a, b, slot, scale).close();
+  }
+
+  /** Zeros in one slot. */
+  public static void clearLowRankInto(NDArray into, int slot) {
+    call("clear_low_rank_", into, slot).close();
+  }
+
+  /** Uninitialised memory of the precision of {@code like} that belongs to {@code owner}. */
+  public static NDArray emptyLike(NDArray like, NDManager owner, long... shape) {
+    NDArray made = call("empty_like", like, shape);
+    made.attach(owner);
+    return made;
+  }
+
   /** y ← y + scale·x·weightᵀ. y […, out] contiguous, x […, in], weight [out, in]. */
   public static void addLinearInto(NDArray y, NDArray x, NDArray weight, double scale) {
     call("add_linear_", y, x, weight, scale).close();

@@ -182,6 +182,21 @@ class Kernels(Module):
     seen = torch.linear(torch.reshape(x, [-1, torch.size(a, 1)]), a)
     _0 = torch.addmm_(torch.view(y, [-1, torch.size(b, 0)]), seen, torch.t(b), alpha=scale)
     return y
+  def add_low_ranks_(self: __torch__.Kernels, y: Tensor, x: Tensor, gather: Tensor, back: Tensor, tokens: Tensor, slots: int, a: Tensor, b: Tensor) -> Tensor:
+    seen = torch.view(torch.index_select(x, 0, gather), [slots, -1, torch.size(x, 1)])
+    made = torch.bmm(torch.bmm(seen, torch.narrow(a, 0, 0, slots)), torch.narrow(b, 0, 0, slots))
+    flat = torch.view(made, [-1, torch.size(y, 1)])
+    return torch.index_add_(y, 0, tokens, torch.index_select(flat, 0, back))
+  def copy_low_rank_(self: __torch__.Kernels, into_a: Tensor, into_b: Tensor, a: Tensor, b: Tensor, slot: int, scale: float) -> Tensor:
+    r = torch.size(a, 0)
+    slot_a = torch.zero_(torch.select(into_a, 0, slot))
+    slot_b = torch.zero_(torch.select(into_b, 0, slot))
+    _0 = torch.copy_(torch.narrow(slot_a, 1, 0, r), torch.t(a))
+    return torch.copy_(torch.narrow(slot_b, 0, 0, r), torch.mul(torch.t(b), scale))
+  def clear_low_rank_(self: __torch__.Kernels, into: Tensor, slot: int) -> Tensor:
+    return torch.zero_(torch.select(into, 0, slot))
+  def empty_like(self: __torch__.Kernels, like: Tensor, shape: List[int]) -> Tensor:
+    return torch.new_empty(like, shape)
   def add_linear_(self: __torch__.Kernels, y: Tensor, x: Tensor, weight: Tensor, scale: float) -> Tensor:
     seen = torch.reshape(x, [-1, torch.size(weight, 1)])
     _0 = torch.addmm_(torch.view(y, [-1, torch.size(weight, 0)]), seen, torch.t(weight), alpha=scale)

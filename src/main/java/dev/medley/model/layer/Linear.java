@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import dev.medley.adapter.AdapterSet;
 import dev.medley.adapter.BaseModules.Module;
 import dev.medley.adapter.LinearAdapter;
+import dev.medley.adapter.LowRankBank;
 import dev.medley.adapter.RowGroups;
 import dev.medley.adapter.RowGroups.Slice;
 import dev.medley.tensor.Kernels;
@@ -34,6 +35,12 @@ public final class Linear {
     if (!rows.any(this::isChangedBy)) {
       return Kernels.linear(x, weight, bias);
     }
+    LowRankBank bank = rows.bank();
+    if (bank != null && !rows.any(this::isReplacedBy) && bank.suits(path, rows)) {
+      NDArray y = Kernels.linear(x, weight, bias);
+      bank.addInto(y, x, path, rows);
+      return y;
+    }
     List<Share> shares = new ArrayList<>();
     for (Slice slice : rows.slices()) {
       shares.add(new Share(slice, rows.slices().size() == 1 ? x : part(x, slice)));
@@ -60,9 +67,11 @@ public final class Linear {
   }
 
   private boolean isChangedBy(AdapterSet set) {
-    return set.linear(path) != null
-        || set.parameter(weightName) != null
-        || set.parameter(biasName) != null;
+    return set.linear(path) != null || isReplacedBy(set);
+  }
+
+  private boolean isReplacedBy(AdapterSet set) {
+    return set.parameter(weightName) != null || set.parameter(biasName) != null;
   }
 
   /** What the base's weight is multiplied with: x itself unless some adapter changes its input. */
