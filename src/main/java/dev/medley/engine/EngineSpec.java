@@ -84,6 +84,11 @@ public record EngineSpec(
     return new EngineSpec(base, task, adapters, sets, dtype, device, otherBatching, onError);
   }
 
+  /** The same in another precision. */
+  public EngineSpec with(Precision otherDtype) {
+    return new EngineSpec(base, task, adapters, sets, otherDtype, device, batching, onError);
+  }
+
   /** The same with another fate of rows in error. */
   public EngineSpec with(OnError otherOnError) {
     return new EngineSpec(base, task, adapters, sets, dtype, device, batching, otherOnError);

@@ -9,12 +9,14 @@ import dev.medley.engine.Request;
 import dev.medley.engine.Result;
 import dev.medley.engine.TextGeneration;
 import dev.medley.job.BenchFolder.Shape;
+import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -59,6 +61,12 @@ final class Bench implements Callable<Integer> {
       description = "In the running batch (${DEFAULT-VALUE}).")
   private int adapters;
 
+  @Option(
+      names = "--dtype",
+      defaultValue = "float32",
+      description = "Of our side: float32, bfloat16 or float16 (${DEFAULT-VALUE}).")
+  private String dtype;
+
   @Spec private CommandSpec spec;
 
   /** Who runs what: ours or PEFT's way, and each row's adapter. */
@@ -67,16 +75,17 @@ final class Bench implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    int threads = Runtime.getRuntime().availableProcessors();
+    int threads = threads();
     Path path = Files.createTempDirectory("medley-bench");
     try {
       Shape shape = quick ? Shape.TINY : Shape.SMALL;
       BenchFolder folder = BenchFolder.write(path, shape, adapters, rows);
       out.printf(
           Locale.ROOT,
-          "Llama of %.0f M parameters, float32; %d prompts, %d new tokens each; %d LoRA adapters of"
+          "Llama of %.0f M parameters, %s; %d prompts, %d new tokens each; %d LoRA adapters of"
               + " rank %d on all linear layers; %d threads%n",
           shape.parameters() / 1e6,
+          dtype,
           rows,
           newTokens,
           adapters,
@@ -88,6 +97,12 @@ final class Bench implements Callable<Integer> {
       delete(path);
     }
     return Medley.OK;
+  }
+
+  /** As libtorch has it, on both sides. */
+  private static int threads() {
+    String set = System.getenv("OMP_NUM_THREADS");
+    return set == null ? Runtime.getRuntime().availableProcessors() : Integer.parseInt(set);
   }
 
   private void run(BenchFolder folder, int threads, PrintWriter out) throws IOException {
@@ -139,7 +154,8 @@ final class Bench implements Callable<Integer> {
     TextGeneration task =
         TextGeneration.AUTO.withMaxNewTokens(newTokens).withEosTokenIds(List.of());
     return EngineSpec.of(folder.path().toString(), task, sources)
-        .with(new Batching(rows, 4096, 2048, 0, true));
+        .with(new Batching(rows, 4096, 2048, 0, true))
+        .with(Precision.of(dtype));
   }
 
   private int[][] ours(Engine engine, BenchFolder folder, Side side) {
@@ -197,7 +213,7 @@ final class Bench implements Callable<Integer> {
 
   private static void delete(Path folder) throws IOException {
     try (var files = Files.walk(folder)) {
-      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
     }
