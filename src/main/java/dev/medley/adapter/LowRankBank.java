@@ -93,8 +93,12 @@ public final class LowRankBank implements AutoCloseable {
         stack.fill(slots.get(slice.set()), (Lora) slice.set().linear(path));
       }
     }
-    Kernels.addLowRanksInto(
-        y, x, layout.gather, layout.back, layout.tokens, layout.slots, stack.a, stack.b);
+    if (layout.isEven) {
+      Kernels.addEvenLowRanksInto(y, x, layout.slots, stack.a, stack.b);
+    } else {
+      Kernels.addLowRanksInto(
+          y, x, layout.gather, layout.back, layout.tokens, layout.slots, stack.a, stack.b);
+    }
   }
 
   /** The memory of one map, with room for the largest rank there is. */
@@ -157,6 +161,7 @@ public final class LowRankBank implements AutoCloseable {
     final NDArray back; // the place of each token that has one, [m]
     final NDArray tokens; // those tokens, [m]
     final int slots;
+    final boolean isEven; // every token stands where it is
 
     Layout(RowGroups rows) {
       int highest = 0;
@@ -174,7 +179,10 @@ public final class LowRankBank implements AutoCloseable {
       long[] places = new long[count];
       long[] which = new long[count];
       int next = 0;
+      boolean even = true;
+      int all = 0;
       for (Slice slice : rows.slices()) {
+        all += slice.size();
         if (slice.set() == AdapterSet.BASE) {
           continue;
         }
@@ -182,9 +190,11 @@ public final class LowRankBank implements AutoCloseable {
         for (int i = 0; i < slice.size(); i++) {
           at[start + i] = slice.start() + i;
           places[next] = start + i;
+          even &= places[next] == slice.start() + i;
           which[next++] = slice.start() + i;
         }
       }
+      isEven = even && count == all && at.length == all;
       gather = owner.create(at);
       back = owner.create(places);
       tokens = owner.create(which);
@@ -200,7 +210,7 @@ public final class LowRankBank implements AutoCloseable {
 
   /** One map's LoRAs by slot, s·b in place of b. */
   private final class Stack {
-    final NDArray a; // [slots, in, rank]
+    final NDArray a; // [slots, rank, in]
     final NDArray b; // [slots, rank, out]
     final long rank;
     final boolean[] filled = new boolean[used.length];
@@ -208,7 +218,7 @@ public final class LowRankBank implements AutoCloseable {
     Stack(RowGroups rows, String path, long rank, long in, long out) {
       this.rank = rank;
       NDArray like = like(rows, path);
-      a = Kernels.emptyLike(like, owner, used.length, in, rank);
+      a = Kernels.emptyLike(like, owner, used.length, rank, in);
       b = Kernels.emptyLike(like, owner, used.length, rank, out);
       NDScope.unregister(a);
       NDScope.unregister(b);

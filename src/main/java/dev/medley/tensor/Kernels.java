@@ -329,14 +329,14 @@ public final class Kernels {
   }
 
   /**
-   * y ← y + x·a·b for tokens of many slots, each with an a and a b of its own.
+   * y ← y + x·aᵀ·b for tokens of many slots, each with an a and a b of its own.
    *
    * @param y [n, out]
    * @param x [n, in]
    * @param gather the token at each place of each slot, int64 [slots·places]
    * @param back the place of each of {@code tokens}, int64 [m]
    * @param tokens that have a slot, int64 [m]
-   * @param a [slots or more, in, r]
+   * @param a [slots or more, r, in]
    * @param b [slots or more, r, out]
    */
   public static void addLowRanksInto(
@@ -351,7 +351,12 @@ public final class Kernels {
     call("add_low_ranks_", y, x, gather, back, tokens, slots, a, b).close();
   }
 
-  /** Slot {@code slot} of {@link #addLowRanksInto}: aᵀ and scale·bᵀ. a [r, in], b [out, r] */
+  /** The same where the tokens lie slot after slot, as many of each. y [n, out], x [n, in] */
+  public static void addEvenLowRanksInto(NDArray y, NDArray x, int slots, NDArray a, NDArray b) {
+    call("add_even_low_ranks_", y, x, slots, a, b).close();
+  }
+
+  /** Slot {@code slot} of {@link #addLowRanksInto}: a and scale·bᵀ. a [r, in], b [out, r] */
   public static void copyLowRankInto(
       NDArray intoA, NDArray intoB, NDArray a, NDArray b, int slot, double scale) {
     call("copy_low_rank_", intoA, intoB, a, b, slot, scale).close();

@@ -184,14 +184,18 @@ class Kernels(Module):
     return y
   def add_low_ranks_(self: __torch__.Kernels, y: Tensor, x: Tensor, gather: Tensor, back: Tensor, tokens: Tensor, slots: int, a: Tensor, b: Tensor) -> Tensor:
     seen = torch.view(torch.index_select(x, 0, gather), [slots, -1, torch.size(x, 1)])
-    made = torch.bmm(torch.bmm(seen, torch.narrow(a, 0, 0, slots)), torch.narrow(b, 0, 0, slots))
-    flat = torch.view(made, [-1, torch.size(y, 1)])
+    thin = torch.bmm(seen, torch.transpose(torch.narrow(a, 0, 0, slots), 1, 2))
+    flat = torch.view(torch.bmm(thin, torch.narrow(b, 0, 0, slots)), [-1, torch.size(y, 1)])
     return torch.index_add_(y, 0, tokens, torch.index_select(flat, 0, back))
+  def add_even_low_ranks_(self: __torch__.Kernels, y: Tensor, x: Tensor, slots: int, a: Tensor, b: Tensor) -> Tensor:
+    seen = torch.reshape(x, [slots, -1, torch.size(x, 1)])
+    thin = torch.bmm(seen, torch.transpose(torch.narrow(a, 0, 0, slots), 1, 2))
+    return torch.baddbmm_(torch.view(y, [slots, -1, torch.size(y, 1)]), thin, torch.narrow(b, 0, 0, slots))
   def copy_low_rank_(self: __torch__.Kernels, into_a: Tensor, into_b: Tensor, a: Tensor, b: Tensor, slot: int, scale: float) -> Tensor:
     r = torch.size(a, 0)
     slot_a = torch.zero_(torch.select(into_a, 0, slot))
     slot_b = torch.zero_(torch.select(into_b, 0, slot))
-    _0 = torch.copy_(torch.narrow(slot_a, 1, 0, r), torch.t(a))
+    _0 = torch.copy_(torch.narrow(slot_a, 0, 0, r), a)
     return torch.copy_(torch.narrow(slot_b, 0, 0, r), torch.mul(torch.t(b), scale))
   def clear_low_rank_(self: __torch__.Kernels, into: Tensor, slot: int) -> Tensor:
     return torch.zero_(torch.select(into, 0, slot))

@@ -69,6 +69,22 @@ class LowRankBankTest {
     }
   }
 
+  /** As many tokens of every set, in the order in which they came. */
+  @Test
+  void evenSlicesGetWhatEachGetsByItself() {
+    try (NDManager owner = NDManager.newBaseManager();
+        LowRankBank bank = new LowRankBank(owner)) {
+      TextModel model = DecoderFixture.load("llama", owner).model();
+      List<AdapterSet> sets = new ArrayList<>();
+      List<long[]> ids = new ArrayList<>();
+      for (String name : NAMES) {
+        sets.add(adapter(model, name, owner));
+        ids.add(new long[] {11L * sets.size(), 5, 60});
+      }
+      assertSame(model, ids, sets, bank, owner);
+    }
+  }
+
   private static void assertSame(
       TextModel model, List<long[]> ids, List<AdapterSet> sets, LowRankBank bank, NDManager owner) {
     try (NDManager scope = owner.newSubManager()) {
