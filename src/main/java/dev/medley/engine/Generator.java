@@ -142,7 +142,8 @@ final class Generator implements Results {
   }
 
   private void admit() {
-    while (running.size() < batching.batchSize() && !waiting.isEmpty()) {
+    int most = Math.min(batching.batchSize(), batching.batchTokens()); // each has a token a step
+    while (running.size() < most && !waiting.isEmpty()) {
       Row row = waiting.peek();
       Continuation continuation =
           new Continuation(
