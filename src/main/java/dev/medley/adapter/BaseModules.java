@@ -35,11 +35,13 @@ public final class BaseModules {
     /** A head that the task does not run. */
     IDLE_HEAD;
 
-    boolean isHead() {
+    /** Whether it is a head's. */
+    public boolean isHead() {
       return this == HEAD || this == IDLE_HEAD;
     }
 
-    boolean isRun() {
+    /** Whether the task runs it. */
+    public boolean isRun() {
       return this == BASE || this == HEAD;
     }
   }
@@ -77,6 +79,9 @@ public final class BaseModules {
   private final String prefix;
   private final String taskType;
   private final Map<String, Module> modules = new LinkedHashMap<>();
+  private Module inputEmbeddings;
+  private Module outputEmbeddings;
+  private boolean tied;
 
   /**
    * None so far.
@@ -95,6 +100,46 @@ public final class BaseModules {
     if (modules.put(module.path(), module) != null) {
       throw new IllegalStateException(module.path() + " is declared twice");
     }
+  }
+
+  /** Says which module is HF's input embeddings, the table of tokens. */
+  public void inputEmbeddings(Module module) {
+    inputEmbeddings = module;
+  }
+
+  /** Says which module is HF's output embeddings, the map to a score for each token. */
+  public void outputEmbeddings(Module module) {
+    outputEmbeddings = module;
+  }
+
+  /** Says that the input and the output embeddings are one tensor. */
+  public void tie() {
+    tied = true;
+  }
+
+  /** The table of tokens; null where there is none. */
+  public Module inputEmbeddings() {
+    return inputEmbeddings;
+  }
+
+  /** The map to a score for each token, run or not; null where there is none. */
+  public Module outputEmbeddings() {
+    return outputEmbeddings;
+  }
+
+  /** Whether the two are one tensor. */
+  public boolean isTied() {
+    return tied;
+  }
+
+  /** The module whose weight is the same tensor as this one's; null for none. */
+  Module twin(Module module) {
+    if (!tied) {
+      return null;
+    }
+    return module == inputEmbeddings
+        ? outputEmbeddings
+        : module == outputEmbeddings ? inputEmbeddings : null;
   }
 
   /** All modules, in the model's order. */

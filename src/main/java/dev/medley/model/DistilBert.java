@@ -60,7 +60,7 @@ final class DistilBert implements Encoder {
     this.head = head;
     long h = config.dim();
     Scope embeddings = base.child("embeddings");
-    words = embeddings.embedding("word_embeddings", config.vocabSize(), h);
+    words = embeddings.words("word_embeddings", config.vocabSize(), h);
     positions = embeddings.embedding("position_embeddings", config.maxPositionEmbeddings(), h);
     norm = embeddings.norm("LayerNorm", h, EPS);
     for (int i = 0; i < config.nLayers(); i++) {

@@ -96,7 +96,7 @@ final class Gemma {
     double eps = json.positiveNumber("rms_norm_eps", 1e-6);
     Activation activation = Activation.parse(json, "hidden_activation", "gelu_pytorch_tanh");
     long h = config.hiddenSize();
-    Embedding words = base.embedding("embed_tokens", config.vocabSize(), h);
+    Embedding words = base.words("embed_tokens", config.vocabSize(), h);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.numHiddenLayers(); i++) {
       Scope layer = base.child("layers." + i);

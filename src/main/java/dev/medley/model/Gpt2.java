@@ -36,7 +36,7 @@ final class Gpt2 {
     Activation activation = Activation.parse(json, "activation_function", "gelu_new");
     long h = config.hiddenSize();
     long wide = config.intermediateSize();
-    Embedding words = base.embedding("wte", config.vocabSize(), h);
+    Embedding words = base.words("wte", config.vocabSize(), h);
     Embedding positions = base.embedding("wpe", config.maxPositionEmbeddings(), h);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.numHiddenLayers(); i++) {

@@ -51,7 +51,7 @@ final class Llama {
     Activation activation = DecoderConfig.silu(json);
     long h = config.hiddenSize();
     long wide = config.intermediateSize();
-    Embedding words = base.embedding("embed_tokens", config.vocabSize(), h);
+    Embedding words = base.words("embed_tokens", config.vocabSize(), h);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.numHiddenLayers(); i++) {
       Scope layer = base.child("layers." + i);

@@ -46,7 +46,7 @@ final class Qwen {
     double eps = json.positiveNumber("rms_norm_eps", 1e-6);
     Activation activation = DecoderConfig.silu(json);
     long h = config.hiddenSize();
-    Embedding words = base.embedding("embed_tokens", config.vocabSize(), h);
+    Embedding words = base.words("embed_tokens", config.vocabSize(), h);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.numHiddenLayers(); i++) {
       Scope layer = base.child("layers." + i);

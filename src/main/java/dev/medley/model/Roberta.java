@@ -34,7 +34,7 @@ final class Roberta implements Encoder {
     this.head = head;
     long h = config.hiddenSize();
     Scope embeddings = base.child("embeddings");
-    words = embeddings.embedding("word_embeddings", config.vocabSize(), h);
+    words = embeddings.words("word_embeddings", config.vocabSize(), h);
     positions = embeddings.embedding("position_embeddings", config.maxPositionEmbeddings(), h);
     types = embeddings.embedding("token_type_embeddings", config.typeVocabSize(), h);
     norm = embeddings.norm("LayerNorm", h, config.layerNormEps());

@@ -521,6 +521,11 @@ public final class Kernels {
     return call("copy_rows", table, tokens, rows);
   }
 
+  /** y ← y with {@code columns} […, k] at {@code tokens}, int64 [k]. y […, v] */
+  public static void copyColumnsInto(NDArray y, NDArray tokens, NDArray columns) {
+    call("copy_columns_", y, tokens, columns).close();
+  }
+
   /** Each row of x times its number. x [m, n], d [m] → [m, n] */
   public static NDArray scaleRows(NDArray x, NDArray d) {
     return call("scale_rows", x, d);
@@ -627,6 +632,15 @@ public final class Kernels {
   public static boolean isZero(NDArray x) {
     try (IValue in = IValue.from((PtNDArray) x);
         IValue out = IValueUtils.runMethod(Module.MODULE, "zero", in)) {
+      return out.toBoolean();
+    }
+  }
+
+  /** Whether both are of one shape and hold the same numbers. */
+  public static boolean areEqual(NDArray x, NDArray y) {
+    try (IValue one = IValue.from((PtNDArray) x);
+        IValue other = IValue.from((PtNDArray) y);
+        IValue out = IValueUtils.runMethod(Module.MODULE, "equal", one, other)) {
       return out.toBoolean();
     }
   }

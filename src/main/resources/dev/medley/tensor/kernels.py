@@ -13,6 +13,8 @@ class Kernels(Module):
     return bool(torch.all(torch.isfinite(x)))
   def zero(self: __torch__.Kernels, x: Tensor) -> bool:
     return torch.__not__(bool(torch.any(x)))
+  def equal(self: __torch__.Kernels, x: Tensor, y: Tensor) -> bool:
+    return torch.equal(x, y)
   def near(self: __torch__.Kernels, x: Tensor, value: float, tolerance: float) -> bool:
     return bool(torch.all(torch.le(torch.abs(torch.sub(x, value)), tolerance)))
   def narrow(self: __torch__.Kernels, x: Tensor, start: int, length: int) -> Tensor:
@@ -289,6 +291,8 @@ class Kernels(Module):
     return torch.where(torch.unsqueeze(hit, -1), torch.embedding(rows, place), y)
   def copy_rows(self: __torch__.Kernels, table: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
     return torch.index_copy(table, 0, tokens, rows)
+  def copy_columns_(self: __torch__.Kernels, y: Tensor, tokens: Tensor, columns: Tensor) -> Tensor:
+    return torch.index_copy_(y, -1, tokens, columns)
   def flat(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.reshape(x, [-1])
   def columns(self: __torch__.Kernels, x: Tensor, start: int, length: int) -> Tensor:

@@ -10,14 +10,20 @@ import dev.medley.tensor.Kernels;
 
 /** A table of vectors, looked up by id, for rows of many adapter sets. */
 public final class Embedding {
+  private final Module module;
   private final String path;
   private final String weightName;
   private final NDArray weight; // [v, d]
 
   Embedding(Module module, NDArray weight) {
+    this.module = module;
     this.path = module.path();
     this.weightName = module.parameter("weight");
     this.weight = weight;
+  }
+
+  Module module() {
+    return module;
   }
 
   NDArray weight() {

@@ -60,16 +60,32 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
   }
 
   /**
-   * The map from a last hidden state to a score for each token: {@code name.weight} [v, d] where
-   * the checkpoint has it, else the table that it is tied to, if it is.
+   * The map from a last hidden state to a score for each token, HF's output embeddings: {@code
+   * name.weight} [v, d], or the table that the config ties it to. As in transformers, a checkpoint
+   * that holds another weight than the table's decides against its config.
    *
    * @param tied the table of tokens, [v, d]; null where the config ties nothing
    */
   public Linear lmHead(String name, long v, long d, Embedding tied) {
     long[] shape = {v, d};
-    boolean isTied = tied != null && !weights.has(name + ".weight");
-    NDArray weight = isTied ? tied.weight() : read(name, "weight", shape);
-    return new Linear(enter(name, Kind.LINEAR, false, shape, shape, weight, null), weight, null);
+    boolean isStored = weights.has(name + ".weight");
+    NDArray own = isStored || tied == null ? read(name, "weight", shape) : null;
+    boolean isTied = tied != null && (!isStored || place == Place.HEAD && isSame(own, tied));
+    if (isTied && own != null) {
+      own.close();
+    }
+    NDArray weight = isTied ? tied.weight() : own;
+    BaseModules.Module module = enter(name, Kind.LINEAR, false, shape, shape, weight, null);
+    modules.outputEmbeddings(module);
+    if (isTied) {
+      modules.tie();
+    }
+    return new Linear(module, weight, null);
+  }
+
+  /** As far as one can tell: in an outline, the config is believed. */
+  private static boolean isSame(NDArray own, Embedding tied) {
+    return own == null || tied.weight() == null || Kernels.areEqual(own, tied.weight());
   }
 
   /** A linear map to as many labels as the checkpoint or an adapter has. */
@@ -107,6 +123,13 @@ public record Scope(Weights weights, BaseModules modules, Place place, List<Stri
     long[] shape = {v, d};
     NDArray weight = read(name, "weight", shape);
     return new Embedding(enter(name, Kind.EMBEDDING, false, shape, shape, weight, null), weight);
+  }
+
+  /** The same of tokens: HF's input embeddings. */
+  public Embedding words(String name, long v, long d) {
+    Embedding words = embedding(name, v, d);
+    modules.inputEmbeddings(words.module());
+    return words;
   }
 
   /** Layer normalisation by {@code name.weight} [d] and {@code name.bias} [d]. */
