@@ -21,7 +21,8 @@ final class AdaLora {
    *
    * @param kept ranks left by the name of the module's e, init_r where absent
    */
-  record Config(long initR, double alpha, Map<String, Long> kept) implements AdapterMethod {
+  record Config(long initR, double alpha, Map<String, Long> kept, boolean ensuresWeightTying)
+      implements AdapterMethod {
 
     static Config parse(JsonObject json) {
       json.ignore("target_r", "tinit", "tfinal", "deltaT", "beta1", "beta2", "orth_reg_weight");
@@ -30,12 +31,20 @@ final class AdaLora {
       json.ignore("r", "use_rslora", "lora_bias", "eva_config", "corda_config");
       ModulePatterns.parse(json, "alpha_pattern");
       json.ignore("lora_ga_config", "megatron_config", "megatron_core", "runtime_config");
-      json.ignore("ensure_weight_tying", "qalora_group_size");
+      json.ignore("qalora_group_size");
       Lora.Config.refuseVariants(json);
+      json.refuseIfSet(
+          "it replaces rows of an embedding beside AdaLoRA; train the tokens with a"
+              + " TRAINABLE_TOKENS adapter, and use both as a set",
+          "trainable_token_indices");
       json.refuseIfSet("AdaLoRA has no such thing", "use_dora", "kasa_config");
       json.refuseIfSet("AdaLoRA has no such thing", "loftq_config");
       long initR = json.positiveInteger("init_r", 12);
-      return new Config(initR, json.number("lora_alpha", 8), kept(json, initR));
+      return new Config(
+          initR,
+          json.number("lora_alpha", 8),
+          kept(json, initR),
+          json.bool("ensure_weight_tying", false));
     }
 
     private static boolean isMask(JsonNode list, long length) {
@@ -78,6 +87,11 @@ final class AdaLora {
 
     @Override
     public boolean isScalable() {
+      return true;
+    }
+
+    @Override
+    public boolean fitsConv1d() {
       return true;
     }
 

@@ -8,17 +8,21 @@ import dev.medley.adapter.BaseModules.Place;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.TensorInfo;
+import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.TensorReader;
 import dev.medley.tensor.Weights;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Puts a PEFT adapter's tensors on the modules of one base, strictly: a tensor that no module
@@ -27,6 +31,9 @@ import java.util.regex.Pattern;
  */
 public final class AdapterLoader {
   private static final String ROOT = "base_model.model.";
+
+  /** The names by which PEFT knows embeddings: {@code EMBEDDING_LAYER_NAMES}. */
+  private static final Set<String> EMBEDDINGS = Set.of("embed_tokens", "lm_head");
 
   /** All other tasks have heads, which go by the same names and often have the same shapes. */
   private static final Set<String> TASKS_WITHOUT_HEADS = Set.of("", "FEATURE_EXTRACTION");
@@ -83,6 +90,7 @@ public final class AdapterLoader {
     private final Set<String> targets = new TreeSet<>();
     private final Set<String> saved = new TreeSet<>();
     private final Map<String, long[]> shapes = new TreeMap<>();
+    private final Map<Module, NDArray> weightsOfBase = new IdentityHashMap<>();
     private final List<String> misnamed = new ArrayList<>();
     private final List<String> idle = new ArrayList<>();
     private final AdapterConfig config;
@@ -91,6 +99,8 @@ public final class AdapterLoader {
     private final Weights weights;
     private final AdapterMethod method;
     private final boolean headed;
+    private final boolean tiesSaved;
+    private final boolean tiesTargets;
     private int changes;
     private boolean changesHead;
     private long bytes;
@@ -116,6 +126,9 @@ public final class AdapterLoader {
           file.keySet().stream().anyMatch(name -> name.startsWith(trainedWithHead))
               || base.all().stream().anyMatch(m -> m.place().isHead() && touches(m));
       weights = Weights.of("", tensors, reader);
+      boolean ties = config.method().ensuresWeightTying() && sharesHead();
+      tiesSaved = ties && config.modulesToSave().stream().anyMatch(Assembly::isEmbedding);
+      tiesTargets = ties && !tiesSaved && config.targets().nameAny(EMBEDDINGS);
       method = config.method().with(weights.scope("base_model"), most(0), most(1));
       weights.skip(name -> isSecondBias(name) || isSecondTable(name));
       weights.skip(this::isIdle);
@@ -127,6 +140,9 @@ public final class AdapterLoader {
           });
       Set<String> groups = new TreeSet<>();
       for (Module module : base.all()) {
+        if (module == base.outputEmbeddings() && !module.place().isRun() && headed) {
+          readIdle(module);
+        }
         if (module.place().isRun() && (headed || !module.place().isHead())) {
           read(module);
           String name = nameOf(module);
@@ -143,13 +159,32 @@ public final class AdapterLoader {
                       "target_modules: expected layers, found a match of "
                           + group
                           + ", a group of them, on which PEFT fails"));
+      if (ties) {
+        checkTies();
+      }
+      bringWeightsOfBase();
+      Set<String> names = base.all().stream().map(this::nameOf).collect(Collectors.toSet());
+      method.trainableTokens().unmatched(names).stream()
+          .map(end -> "trainable_token_indices: this base has no table whose name ends in " + end)
+          .forEach(weights::problem);
+    }
+
+    /** Whether the head that is run and the table of tokens are one tensor. */
+    private boolean sharesHead() {
+      return base.isTied() && base.outputEmbeddings().place().isRun() && headed;
+    }
+
+    /** Whether PEFT takes an entry of a config for an embedding's. */
+    private static boolean isEmbedding(String entry) {
+      return EMBEDDINGS.contains(entry.substring(entry.lastIndexOf('.') + 1));
     }
 
     /** Most outputs (axis 0) or inputs (1) of a targeted linear module, idle ones included. */
     private long most(int axis) {
       return base.all().stream()
-          .filter(m -> m.kind() == Kind.LINEAR && (headed || !m.place().isHead()))
-          .filter(m -> config.targets().matches(nameOf(m), m, isSequenceHead(m)))
+          .filter(m -> m.kind() == Kind.LINEAR || m.kind() == Kind.CONV1D)
+          .filter(m -> headed || !m.place().isHead())
+          .filter(this::isTargeted)
           .mapToLong(m -> m.shape()[axis])
           .max()
           .orElse(0);
@@ -219,19 +254,178 @@ public final class AdapterLoader {
     private void read(Module module) {
       Weights params = weights.scope(module.path());
       String name = nameOf(module);
-      boolean targeted = config.targets().matches(name, module, isSequenceHead(module));
-      if (targeted) {
-        target(module, name, params);
+      boolean targeted = isTargeted(module);
+      if (followsRows(module)) {
+        follow(module, params);
+      } else {
+        if (targeted) {
+          target(module, name, params);
+        }
+        replaceRows(module, name, params);
       }
       if (isSaved(module)) {
         bringAll(module, "", params);
+        if (targeted) { // only where it is saved for the sake of the table; else it is no target
+          params.problem(name + ": ensure_weight_tying saves it, and it is a target as well");
+        }
       } else {
         replaceBase(module, targeted, params);
       }
     }
 
+    private boolean isTargeted(Module module) {
+      boolean isHead = isSequenceHead(module) || module == base.outputEmbeddings();
+      return tiesTargets && base.twin(module) != null
+          || config.targets().matches(nameOf(module), module, isHead);
+    }
+
+    /** A head that is not run, but whose weight may be that of a table which is. */
+    private void readIdle(Module head) {
+      Weights params = weights.scope(head.path());
+      if (base.isTied()) {
+        boolean targeted = isTargeted(head);
+        checkTaken(head, targeted, params);
+        readWeightOfBase(head, targeted, params);
+      }
+    }
+
+    /** The tokens whose rows of a table or a head are replaced; null for none. */
+    private long[] tokens(Module module) {
+      return method.trainableTokens().of(nameOf(module), module, base.inputEmbeddings());
+    }
+
+    /**
+     * Whether PEFT has a module do what is done to the rows of the table whose weight it shares.
+     */
+    private boolean followsRows(Module module) {
+      if (module != base.outputEmbeddings() || !sharesHead()) {
+        return false;
+      }
+      Module table = base.twin(module);
+      if (method.replacesRows()) {
+        return isTargeted(table);
+      }
+      long[] ofTable = tokens(table);
+      long[] own = tokens(module);
+      if (ofTable == null || own == null || Arrays.equals(ofTable, own)) {
+        return ofTable != null;
+      }
+      if (method.ensuresWeightTying()) {
+        weights.problem(
+            "trainable_token_indices: expected the same of "
+                + nameOf(table)
+                + " and "
+                + nameOf(module)
+                + ", which ensure_weight_tying keeps equal, found others");
+      }
+      return false;
+    }
+
+    /** The rows of the table are the head's, too. TRAINABLE_TOKENS stores them for both. */
+    private void follow(Module head, Weights params) {
+      Module table = base.twin(head);
+      TrainableTokens rows = (TrainableTokens) embeddings.get(table.path());
+      if (!method.replacesRows() && (isTargeted(head) || isSaved(head))) {
+        params.problem(notBeside(nameOf(head)));
+      }
+      String key = "trainable_tokens_delta";
+      if (method.replacesRows() && params.has(key)) {
+        String name = nameOf(head);
+        var again = method.embedding(name, params, head.shape()[0], head.shape()[1]);
+        if (rows != null && again instanceof TrainableTokens other) {
+          if (!Kernels.areEqual(rows.rows(), other.rows())) {
+            params.problem(notEqual(head.path() + "." + key, table.path() + "." + key));
+          }
+          other.rows().close();
+          other.tokens().close();
+        }
+      }
+      change(head);
+      targets.add(head.path());
+      if (rows != null) {
+        linears.put(head.path(), rows.ofHead());
+      }
+    }
+
+    private static String notEqual(String key, String other) {
+      return key + ": expected the numbers of " + other + ", as the base has one tensor for both";
+    }
+
+    private static String notBeside(String name) {
+      return name + ": trainable_token_indices is for modules that are neither targets nor saved";
+    }
+
+    /** LoRA's {@code trainable_token_indices}. */
+    private void replaceRows(Module module, String name, Weights params) {
+      long[] tokens = tokens(module);
+      if (tokens == null) {
+        return;
+      }
+      if (isTargeted(module) || isSaved(module)) {
+        params.problem(notBeside(name));
+        return;
+      }
+      if (module.kind() != Kind.EMBEDDING && module != base.outputEmbeddings()) {
+        params.problem(name + ": trainable_token_indices fits embeddings and the head only");
+        return;
+      }
+      long v = module.shape()[0];
+      Weights own = params.scope("token_adapter");
+      change(module);
+      targets.add(module.path());
+      put(
+          module,
+          TrainableTokens.read("trainable_token_indices", tokens, own, v, module.shape()[1]));
+    }
+
+    private void put(Module module, EmbeddingAdapter adapter) {
+      if (adapter != null && module.kind() == Kind.EMBEDDING) {
+        embeddings.put(module.path(), adapter);
+      } else if (adapter instanceof TrainableTokens rows) {
+        linears.put(module.path(), rows.ofHead());
+      }
+    }
+
+    /** What {@code ensure_weight_tying} keeps equal is stored twice, and so may differ. */
+    private void checkTies() {
+      Module table = base.inputEmbeddings();
+      Module head = base.outputEmbeddings();
+      String names = nameOf(table) + " and " + nameOf(head);
+      boolean touched = isTargeted(table) || isSaved(table) || isTargeted(head) || isSaved(head);
+      if (!isEmbedding(table.path()) && (touched || touches(head))) {
+        weights.problem(
+            "ensure_weight_tying: expected false on a base whose table is "
+                + table.path()
+                + ", found true: PEFT ties only one called embed_tokens, and reads this adapter"
+                + " otherwise than it was trained");
+        return;
+      }
+      if (tiesSaved) {
+        NDArray ofTable = parameters.get(table.parameter("weight"));
+        NDArray ofHead = parameters.get(head.parameter("weight"));
+        if (ofTable != null && ofHead != null && !Kernels.areEqual(ofTable, ofHead)) {
+          weights.problem("ensure_weight_tying: expected equal copies of " + names);
+        }
+      }
+      if (tiesTargets
+          && embeddings.containsKey(table.path())
+          && linears.containsKey(head.path())
+          && !Lora.Config.areTied(embeddings.get(table.path()), linears.get(head.path()))) {
+        weights.problem("ensure_weight_tying: expected the same change of " + names);
+      }
+    }
+
     private void target(Module module, String name, Weights params) {
       long[] shape = module.shape();
+      if (module.kind() == Kind.CONV1D && !method.fitsConv1d()) {
+        params.problem(
+            name
+                + ": "
+                + config.type()
+                + " under this config does not fit a Conv1D, as GPT-2's linear layers are; nor does"
+                + " it in PEFT");
+        return;
+      }
       if (method.replacement() != null) {
         bringAll(module, method.replacement() + ".", params);
         return;
@@ -244,18 +438,33 @@ public final class AdapterLoader {
         params.problem(name + ": this base has no such head for " + config.type() + " to adapt");
         return;
       }
+      checkTaken(module, true, params);
       change(module);
       targets.add(module.path());
-      if (module.kind() == Kind.EMBEDDING) {
-        EmbeddingAdapter adapter = method.embedding(name, params, shape[0], shape[1]);
-        if (adapter != null) {
-          embeddings.put(module.path(), adapter);
-        }
+      if (module.kind() == Kind.EMBEDDING
+          || method.replacesRows() && module == base.outputEmbeddings()) {
+        put(module, method.embedding(name, params, shape[0], shape[1]));
       } else {
         LinearAdapter adapter = method.linear(name, params, shape[0], shape[1]);
         if (adapter != null) {
           linears.put(module.path(), adapter);
         }
+      }
+    }
+
+    /** PEFT takes PiSSA's part of a head from the table, too, where both are one tensor. */
+    private void checkTaken(Module module, boolean targeted, Weights params) {
+      if (targeted
+          && module.kind() != Kind.EMBEDDING
+          && method.takesFromWeight()
+          && base.twin(module) != null
+          && !params.has("base_layer.weight")) {
+        params.problem(
+            nameOf(module)
+                + ": expected base_layer.weight, what the adapter's training left of this weight,"
+                + " which "
+                + nameOf(base.twin(module))
+                + " shares, found none; save the adapter with save_embedding_layers=True");
       }
     }
 
@@ -270,13 +479,56 @@ public final class AdapterLoader {
       if (biased) {
         bring(module, "bias", targeted ? "base_layer.bias" : "bias", params);
       }
-      String table = targeted ? "base_layer.weight" : "weight";
-      if (module.kind() == Kind.EMBEDDING && params.has(table)) {
-        if (targeted && method.replacement() != null) {
-          weights.skip(key -> key.equals(module.parameter(table))); // nobody looks rows up in it
-        } else {
-          bring(module, "weight", table, params);
+      if (module.kind() == Kind.EMBEDDING || module == base.outputEmbeddings()) {
+        readWeightOfBase(module, targeted, params);
+      }
+    }
+
+    private void readWeightOfBase(Module module, boolean targeted, Weights params) {
+      String key = targeted ? "base_layer.weight" : "weight";
+      if (params.has(key)) {
+        NDArray weight = params.get(key, module.ownShape());
+        if (module.place().isRun() || method.takesFromWeight()) { // from the table that is run
+          change(module);
         }
+        if (weight != null) {
+          weightsOfBase.put(module, weight);
+        }
+      }
+    }
+
+    /**
+     * Base embeddings of the file, mostly those of the base itself. Others stand in their place for
+     * this adapter's rows, in both modules where the base has one tensor for both.
+     */
+    private void bringWeightsOfBase() {
+      NDArray ofHead = weightsOfBase.get(base.outputEmbeddings());
+      NDArray ofTable = weightsOfBase.get(base.inputEmbeddings());
+      if (base.isTied()
+          && ofHead != null
+          && ofTable != null
+          && !Kernels.areEqual(ofHead, ofTable)) {
+        String table = base.inputEmbeddings().path();
+        weights.problem(notEqual("the base's " + base.outputEmbeddings().path(), table));
+      }
+      weightsOfBase.forEach(
+          (module, weight) -> {
+            if (module.weight() != null && Kernels.areEqual(weight, module.weight())) {
+              weight.close();
+              return;
+            }
+            bringWeightOfBase(module, weight);
+            if (base.twin(module) != null) {
+              bringWeightOfBase(base.twin(module), weight);
+            }
+          });
+    }
+
+    private void bringWeightOfBase(Module module, NDArray weight) {
+      boolean isReplaced = isTargeted(module) && method.replacement() != null;
+      if (module.place().isRun() && !isSaved(module) && !isReplaced) {
+        parameters.put(module.parameter("weight"), weight);
+        shapes.put(module.parameter("weight"), module.ownShape());
       }
     }
 
@@ -289,9 +541,18 @@ public final class AdapterLoader {
     }
 
     private void bring(Module module, String parameter, String key, Weights params) {
+      long[] own = module.ownShape();
+      boolean isTurned = module.kind() == Kind.CONV1D && parameter.equals("weight");
       long[] shape =
-          parameter.equals("weight") ? module.ownShape() : new long[] {module.ownShape()[0]};
+          isTurned
+              ? new long[] {own[1], own[0]}
+              : parameter.equals("weight") ? own : new long[] {own[0]};
       NDArray array = params.get(key, shape);
+      if (array != null && isTurned) {
+        try (NDArray stored = array) { // [in, out]
+          array = Kernels.transpose(stored);
+        }
+      }
       if (params.has(key)) {
         change(module);
         shapes.put(module.parameter(parameter), params.shape(key));
@@ -315,8 +576,9 @@ public final class AdapterLoader {
       List<String> wrappers = new ArrayList<>();
       for (String path = module.path(); !path.isEmpty(); path = parent(path)) {
         String name = headed && !module.place().isHead() ? base.prefix() + "." + path : path;
-        if (config.modulesToSave().stream()
-            .anyMatch(name::endsWith)) { // no dot asked for, as in PEFT
+        if (tiesSaved && base.twin(module) != null
+            || config.modulesToSave().stream()
+                .anyMatch(name::endsWith)) { // no dot asked for, as in PEFT
           wrappers.add(path);
         }
       }
@@ -348,7 +610,8 @@ public final class AdapterLoader {
     /** So it does with a saved table when the vocabulary was resized. */
     private boolean isSecondTable(String name) {
       return base.all().stream()
-          .filter(module -> module.kind() == Kind.EMBEDDING && isSaved(module))
+          .filter(m -> m.kind() == Kind.EMBEDDING || m == base.outputEmbeddings())
+          .filter(this::isSaved)
           .anyMatch(
               module ->
                   name.equals(module.parameter("modules_to_save.weight"))

@@ -32,6 +32,34 @@ interface AdapterMethod {
   }
 
   /**
+   * Whether it fits HF's Conv1D, the linear map of GPT-2, which stores its weight the other way
+   * round. PEFT has few types there.
+   */
+  default boolean fitsConv1d() {
+    return false;
+  }
+
+  /** Whether it first takes from a linear map's weight what it trains, as PiSSA does. */
+  default boolean takesFromWeight() {
+    return false;
+  }
+
+  /** Whether it puts rows in place of a table's, as TRAINABLE_TOKENS does. */
+  default boolean replacesRows() {
+    return false;
+  }
+
+  /** The rows that it replaces beside what it does to its targets. */
+  default TokenIndices trainableTokens() {
+    return TokenIndices.NONE;
+  }
+
+  /** Whether what it does to a table is also done to a head that shares the table's weight. */
+  default boolean ensuresWeightTying() {
+    return false;
+  }
+
+  /**
    * Where below a module's name this type keeps all of the module's parameters, trained as a whole
    * (PEFT's LN_TUNING); null for types that change a module.
    */

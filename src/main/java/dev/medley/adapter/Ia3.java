@@ -76,6 +76,11 @@ record Ia3(NDArray l) implements LinearAdapter {
       return new Config(feedForward(json));
     }
 
+    @Override
+    public boolean fitsConv1d() {
+      return true;
+    }
+
     /** A list entry is the end of a name, and unlike in target_modules no dot need precede it. */
     private static Predicate<String> feedForward(JsonObject json) {
       JsonNode modules = json.node("feedforward_modules");

@@ -20,6 +20,11 @@ final class LnTuning {
     }
 
     @Override
+    public boolean fitsConv1d() {
+      return true;
+    }
+
+    @Override
     public String replacement() {
       return "ln_tuning_layers";
     }

@@ -129,7 +129,9 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       boolean dora,
       BaseCorrection correction,
       ModulePatterns ranks,
-      ModulePatterns alphas)
+      ModulePatterns alphas,
+      TokenIndices trainableTokens,
+      boolean ensuresWeightTying)
       implements AdapterMethod {
     /**
      * Refuses what makes something else of LoRA, or needs a base that is none of ours; the configs
@@ -145,10 +147,6 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       json.refuseIfSet(
           "it puts LoRA on parameters that are no linear layer's, such as a mixture of experts'",
           "target_parameters");
-      json.refuseIfSet(
-          "it replaces rows of an embedding beside LoRA; train the tokens with a"
-              + " TRAINABLE_TOKENS adapter, and use both as a set",
-          "trainable_token_indices");
       json.refuseIfSet(
           "aLoRA adapts only the tokens from its invocation on, and so needs to find that in a text",
           "alora_invocation_tokens");
@@ -168,7 +166,7 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
 
     static Config parse(JsonObject json) {
       json.ignore("lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config");
-      json.ignore("megatron_config", "megatron_core", "runtime_config", "ensure_weight_tying");
+      json.ignore("megatron_config", "megatron_core", "runtime_config");
       json.ignore("qalora_group_size"); // read only with use_qalora
       // PEFT transposes only when it merges, and sets it by the layer's kind, not by this value.
       json.ignore("fan_in_fan_out");
@@ -187,12 +185,25 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
           dora,
           correction,
           ModulePatterns.ranks(json),
-          ModulePatterns.parse(json, "alpha_pattern"));
+          ModulePatterns.parse(json, "alpha_pattern"),
+          TokenIndices.parse(json),
+          json.bool("ensure_weight_tying", false));
     }
 
     @Override
     public boolean isScalable() {
-      return !dora && correction == BaseCorrection.NONE;
+      return !dora && correction == BaseCorrection.NONE && trainableTokens.isEmpty();
+    }
+
+    /** OLoRA fails in PEFT at the first forward there. */
+    @Override
+    public boolean fitsConv1d() {
+      return correction == BaseCorrection.NONE || correction == BaseCorrection.PISSA;
+    }
+
+    @Override
+    public boolean takesFromWeight() {
+      return correction != BaseCorrection.NONE;
     }
 
     @Override
@@ -209,7 +220,10 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       NDArray m = dora ? params.get("lora_magnitude_vector", out) : null;
       NDArray diagonal = correction == BaseCorrection.KASA ? params.get("lora_diag", rank) : null;
       double s = scaling(module, rank);
-      correction.check(module, params, rank, out, in);
+      // A base weight in the file is what was left of it.
+      boolean isTaken = params.has("base_layer.weight");
+      BaseCorrection taken = isTaken ? BaseCorrection.NONE : correction;
+      taken.check(module, params, rank, out, in);
       if (a == null || b == null || dora && m == null) {
         return null;
       }
@@ -222,9 +236,9 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       }
       Lora lora = new Lora(a, b, s, shift);
       LinearAdapter change = dora ? new Dora(lora, m, null) : lora;
-      return correction == BaseCorrection.NONE
+      return taken == BaseCorrection.NONE
           ? change
-          : new BaseCorrection.Corrected(change, correction, rank, s);
+          : new BaseCorrection.Corrected(change, taken, rank, s);
     }
 
     @Override
@@ -244,6 +258,18 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       }
       Table table = new Table(contiguousTranspose(a), b, scaling(module, rank));
       return dora ? new Dora.Table(table, m, null) : table;
+    }
+
+    /** Whether the head's factors are the table's, the other way round: ΔW = ΔE. */
+    static boolean areTied(EmbeddingAdapter table, LinearAdapter head) {
+      Table ofTable = table instanceof Dora.Table dora ? dora.lora() : (Table) table;
+      LinearAdapter ofHead = head instanceof Dora dora ? dora.lora() : head;
+      if (!(ofHead instanceof Lora lora)) {
+        return false; // of a weight that it would take a part from
+      }
+      try (NDArray a = Kernels.transpose(ofTable.b)) {
+        return Kernels.areEqual(lora.a, a) && Kernels.areEqual(lora.b, ofTable.at);
+      }
     }
 
     private static NDArray contiguousTranspose(NDArray a) {

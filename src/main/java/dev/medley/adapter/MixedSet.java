@@ -91,7 +91,8 @@ public final class MixedSet implements AdapterSet {
     linearChanges.forEach(
         (module, changes) -> {
           if (!changes.isEmpty()) {
-            LinearAdapter stack = AdapterStack.over(changes, module.weight(), owner);
+            NDArray weight = parameters.getOrDefault(module.parameter("weight"), module.weight());
+            LinearAdapter stack = AdapterStack.over(changes, weight, owner);
             linears.put(module.path(), stack);
             NDArray plain = parameters.getOrDefault(module.parameter("bias"), module.bias());
             NDArray bias = stack.bias(plain, plain);

@@ -1,10 +1,12 @@
 package dev.medley.adapter;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.io.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -23,6 +25,7 @@ final class TargetModules {
   private final String text;
   private final Predicate<String> whole;
   private final Predicate<String> ending;
+  private final List<String> entries; // none where it is a string
   private final boolean allLinear;
   private final Predicate<String> excluded;
   private final List<Integer> layers;
@@ -39,6 +42,7 @@ final class TargetModules {
         targets == null
             ? ""
             : targets.isArray() ? String.join(" ", texts(targets)) : targets.asText();
+    entries = targets != null && targets.isArray() ? texts(targets) : List.of();
     allLinear =
         targets != null
             && targets.isTextual()
@@ -63,15 +67,29 @@ final class TargetModules {
     return new TargetModules(json, savedModules);
   }
 
-  /** Whether the adapter has tensors for a module of that dotted name. */
-  boolean matches(String name, BaseModules.Module module, boolean isSequenceHead) {
+  /**
+   * Whether the adapter has tensors for a module of that dotted name.
+   *
+   * @param isHead whether {@code all-linear} leaves it out: a head, of labels or of tokens
+   */
+  boolean matches(String name, BaseModules.Module module, boolean isHead) {
     if (excluded.test(name)) {
       return false;
     }
     if (allLinear) {
-      return module.kind() == BaseModules.Kind.LINEAR && !isSequenceHead;
+      return !isHead && (module.kind() == Kind.LINEAR || module.kind() == Kind.CONV1D);
     }
     return names(name);
+  }
+
+  /** Whether an entry ends in one of these names, or the regular expression is for one of them. */
+  boolean nameAny(Set<String> lastNames) {
+    return lastNames.stream()
+        .anyMatch(last -> whole.test(last) || entries.stream().anyMatch(e -> isLast(last, e)));
+  }
+
+  private static boolean isLast(String last, String entry) {
+    return entry.equals(last) || entry.endsWith("." + last);
   }
 
   /** Whether a module of that name is meant, whatever it is; {@code all-linear} names none. */

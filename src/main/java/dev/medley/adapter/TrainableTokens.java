@@ -26,6 +26,32 @@ record TrainableTokens(NDArray tokens, NDArray rows) implements EmbeddingAdapter
     return Kernels.copyRows(table, tokens, rows);
   }
 
+  /** The same rows of a head, whose weight is such a table: those tokens' scores. */
+  LinearAdapter ofHead() {
+    return new Head(tokens, rows);
+  }
+
+  /**
+   * Rows of a linear map's weight in place of the base's.
+   *
+   * @param tokens ascending, int64 [k]
+   * @param rows [k, in]
+   */
+  private record Head(NDArray tokens, NDArray rows) implements LinearAdapter {
+    @Override
+    public NDArray output(NDArray x, NDArray y) {
+      try (NDArray scores = Kernels.linear(x, rows, null)) { // […, k]
+        Kernels.copyColumnsInto(y, tokens, scores);
+      }
+      return y;
+    }
+
+    @Override
+    public NDArray merge(NDArray weight) {
+      return Kernels.copyRows(weight, tokens, rows);
+    }
+  }
+
   /**
    * {@code TrainableTokensConfig}.
    *
@@ -46,52 +72,47 @@ record TrainableTokens(NDArray tokens, NDArray rows) implements EmbeddingAdapter
       if (taskType != null && taskType.asText().equals("TOKEN_CLS")) {
         json.problem("task_type: expected none with a head to train, found TOKEN_CLS, as in PEFT");
       }
-      return new Config(tokens(json));
-    }
-
-    private static long[] tokens(JsonObject json) {
-      JsonNode list = json.node("token_indices");
-      if (list == null || !list.isArray() || list.isEmpty()) {
-        json.problem("token_indices: expected a list of token ids, found " + list);
-        return new long[0];
-      }
-      long[] tokens = new long[list.size()];
-      for (int i = 0; i < tokens.length; i++) {
-        JsonNode token = list.get(i);
-        if (!token.isIntegralNumber() || !token.canConvertToLong() || token.longValue() < 0) {
-          json.problem("token_indices[" + i + "]: expected a token id from 0 on, found " + token);
-        }
-        tokens[i] = token.longValue();
-      }
-      if (Arrays.stream(tokens).distinct().count() < tokens.length) {
-        json.problem("token_indices: expected every token id once, found " + list);
-      }
-      return tokens;
+      return new Config(TokenIndices.list(json, "token_indices", json.node("token_indices")));
     }
 
     @Override
-    public EmbeddingAdapter embedding(String module, Weights params, long v, long d) {
-      NDArray delta = params.get("trainable_tokens_delta", tokens.length, d);
-      long last = Arrays.stream(tokens).max().orElse(0);
-      if (last >= v) {
-        params.problem(
-            params.path() + ": expected token_indices below " + v + ", its rows, found " + last);
-        return null;
-      }
-      if (delta == null) {
-        return null;
-      }
-      long[] order =
-          IntStream.range(0, tokens.length)
-              .boxed()
-              .sorted(Comparator.comparingLong(i -> tokens[i]))
-              .mapToLong(i -> i)
-              .toArray();
-      try (delta;
-          NDArray places = delta.getManager().create(order)) {
-        NDArray sorted = delta.getManager().create(Arrays.stream(tokens).sorted().toArray());
-        return new TrainableTokens(sorted, Kernels.embedding(places, delta));
-      }
+    public boolean replacesRows() {
+      return true;
+    }
+
+    @Override
+    public TrainableTokens embedding(String module, Weights params, long v, long d) {
+      return read("token_indices", tokens, params, v, d);
+    }
+  }
+
+  /**
+   * Rows as PEFT keeps them.
+   *
+   * @param key of the config that names the tokens
+   * @param tokens in the order of the file's rows
+   */
+  static TrainableTokens read(String key, long[] tokens, Weights params, long v, long d) {
+    NDArray delta = params.get("trainable_tokens_delta", tokens.length, d);
+    long last = Arrays.stream(tokens).max().orElse(0);
+    if (last >= v) {
+      params.problem(
+          params.path() + ": expected " + key + " below " + v + ", its rows, found " + last);
+      return null;
+    }
+    if (delta == null) {
+      return null;
+    }
+    long[] order =
+        IntStream.range(0, tokens.length)
+            .boxed()
+            .sorted(Comparator.comparingLong(i -> tokens[i]))
+            .mapToLong(i -> i)
+            .toArray();
+    try (delta;
+        NDArray places = delta.getManager().create(order)) {
+      NDArray sorted = delta.getManager().create(Arrays.stream(tokens).sorted().toArray());
+      return new TrainableTokens(sorted, Kernels.embedding(places, delta));
     }
   }
 }

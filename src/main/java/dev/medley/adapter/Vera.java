@@ -77,6 +77,11 @@ record Vera(NDArray a, NDArray b, NDArray d, NDArray e, double s) implements Lin
     }
 
     @Override
+    public boolean fitsConv1d() {
+      return true;
+    }
+
+    @Override
     public boolean isScalable() {
       return true;
     }

@@ -93,7 +93,7 @@ public final class WeightedAdapter {
           .adapter()
           .parts()
           .parameters()
-          .forEach((name, array) -> tensors.put(key(root, name), inFloat32(array)));
+          .forEach((name, array) -> tensors.put(key(root, name), inFloat32(asStored(name, array))));
     }
   }
 
@@ -154,6 +154,10 @@ public final class WeightedAdapter {
     }
     if (lora.bias()) {
       problems.add(adapter + ": lora_bias: PEFT leaves it out of the result");
+    }
+    if (!lora.trainableTokens().isEmpty()) {
+      problems.add(
+          adapter + ": trainable_token_indices: rows in place of the base's have no factors");
     }
     Adapter.Parts parts = adapter.parts();
     boolean replaces =
@@ -354,6 +358,14 @@ public final class WeightedAdapter {
     return mine(owner, Kernels.concat(List.of(x, zeros)));
   }
 
+  /** A Conv1D's weight is [in, out] in a file. */
+  private NDArray asStored(String parameter, NDArray array) {
+    boolean isTurned =
+        base.all().stream()
+            .anyMatch(m -> m.kind() == Kind.CONV1D && parameter.equals(m.parameter("weight")));
+    return isTurned ? mine(owner, Kernels.transpose(array)) : array;
+  }
+
   private NDArray inFloat32(NDArray array) {
     return mine(owner, Kernels.to(array, Precision.FLOAT32));
   }
@@ -392,13 +404,18 @@ public final class WeightedAdapter {
       ArrayNode names = json.putArray("target_modules");
       targets.forEach(names::add);
       json.putNull("modules_to_save");
+      json.put("ensure_weight_tying", false); // what it adds to a config is said below
       for (Member member : members) {
         AdapterConfig config = member.adapter().config();
         if (!member.adapter().report().saved().isEmpty()) {
           if (!json.path("modules_to_save").isArray()) {
             json.putArray("modules_to_save");
           }
-          config.modulesToSave().forEach(((ArrayNode) json.get("modules_to_save"))::add);
+          ArrayNode saved = (ArrayNode) json.get("modules_to_save");
+          config.modulesToSave().forEach(saved::add);
+          if (config.method().ensuresWeightTying()) {
+            member.adapter().report().saved().forEach(saved::add);
+          }
           if (!config.taskType().isEmpty()) {
             json.put("task_type", config.taskType());
           }

@@ -16,13 +16,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** PEFT 0.21's rules, partly from the table in its tests/test_tuners_utils.py. */
 class TargetModulesTest {
-  private static boolean matches(String json, String name, Kind kind, boolean sequenceHead) {
+  private static boolean matches(String json, String name, Kind kind, boolean isHead) {
     JsonObject document = JsonObject.parse(json, "adapter_config.json");
     TargetModules targets = TargetModules.parse(document, List.of("classifier"));
     document.done();
     long[] shape = {2, 2};
     Module module = new Module(name, kind, Place.BASE, true, shape, shape, null, null);
-    return targets.matches(name, module, sequenceHead);
+    return targets.matches(name, module, isHead);
   }
 
   @ParameterizedTest
@@ -58,10 +58,12 @@ class TargetModulesTest {
   }
 
   @Test
-  void allLinearLeavesOutEmbeddingsAndTheSequenceHead() {
+  void allLinearLeavesOutEmbeddingsNormsAndHeads() {
     String json = "{\"target_modules\": \"all-linear\"}";
     assertThat(matches(json, "embeddings", Kind.EMBEDDING, false)).isFalse();
     assertThat(matches(json, "score", Kind.LINEAR, true)).isFalse();
+    assertThat(matches(json, "h.0.c_attn", Kind.CONV1D, false)).isTrue();
+    assertThat(matches(json, "norm", Kind.NORM, false)).isFalse();
   }
 
   @ParameterizedTest

@@ -135,7 +135,11 @@ class UnfitAdapterTest {
           LORA | "use_qalora": true                    | use_qalora: true is not supported: QALoRA averages groups of the input
           LORA | "layer_replication": [[0, 4]]         | layer_replication: [[0,4]] is not supported: it makes a deeper base
           LORA | "target_parameters": ["x.y"]          | target_parameters: ["x.y"] is not supported: it puts LoRA on parameters that are no linear layer's
-          LORA | "trainable_token_indices": [3]        | trainable_token_indices: [3] is not supported: it replaces rows of an embedding
+          LORA | "trainable_token_indices": []         | trainable_token_indices: expected a list of token ids, found []
+          LORA | "trainable_token_indices": {"t": [1, 1]} | trainable_token_indices.t: expected every token id once, found [1,1]
+          LORA | "trainable_token_indices": {}         | trainable_token_indices: expected token ids by the name of a table, found {}
+          LORA | "ensure_weight_tying": "yes"          | ensure_weight_tying: expected true or false, found "yes"
+          ADALORA | "trainable_token_indices": [3]     | trainable_token_indices: [3] is not supported: it replaces rows of an embedding beside AdaLoRA
           LORA | "alora_invocation_tokens": [3]        | alora_invocation_tokens: [3] is not supported: aLoRA adapts only the tokens from its invocation on
           LORA | "arrow_config": {"top_k": 2}          | arrow_config: {"top_k":2} is not supported: Arrow routes each token
           LORA | "use_bdlora": {"nblocks": 2}          | use_bdlora: {"nblocks":2} is not supported: BD-LoRA stores block-diagonal matrices
@@ -148,6 +152,153 @@ class UnfitAdapterTest {
     assertThatThrownBy(() -> config(type, "lin", keys))
         .isInstanceOf(LoadException.class)
         .hasMessageContaining(problem);
+  }
+
+  /** A decoder whose head is its table: embed_tokens [17, 9], a Conv1D 9 → 27, lin [9, 9]. */
+  private static BaseModules decoder(String table, Place head) {
+    BaseModules base = new BaseModules("model", head == Place.HEAD ? "CAUSAL_LM" : "");
+    Module words = module(table, Kind.EMBEDDING, false, 17, 9);
+    long[] shape = {17, 9};
+    Module scores = new Module("lm_head", Kind.LINEAR, head, false, shape, shape, null, null);
+    base.add(words);
+    base.add(module("c_attn", Kind.CONV1D, true, 27, 9));
+    base.add(module("lin", Kind.LINEAR, false, 9, 9));
+    base.add(scores);
+    base.inputEmbeddings(words);
+    base.outputEmbeddings(scores);
+    base.tie();
+    return base;
+  }
+
+  private static List<String> problems(
+      BaseModules base, String type, String target, String keys, String tensors) {
+    return new AdapterLoader(base, Precision.FLOAT32)
+        .check(config(type, target, keys), file(tensors))
+        .problems();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      textBlock =
+          """
+          LN_TUNING | c_attn | "task_type": null | model.c_attn.ln_tuning_layers.weight 27,9; model.c_attn.ln_tuning_layers.bias 27 | base_model.model.model.c_attn.ln_tuning_layers.weight: expected (9, 27), got (27, 9)
+          LORA | lin    | "r": 2, "modules_to_save": ["c_attn"] | model.c_attn.weight 27,9; model.c_attn.bias 27 | base_model.model.model.c_attn.weight: expected (9, 27), got (27, 9)
+          VERA | c_attn | "r": 2 | base_model.vera_A 2,9; base_model.vera_B 9,2; model.c_attn.vera_lambda_b 27; model.c_attn.vera_lambda_d 2 | base_model.vera_B: expected (27, 2), got (9, 2)
+          LORA | lin    | "r": 2, "trainable_token_indices": [3, 17] | model.embed_tokens.token_adapter.trainable_tokens_delta 2,9 | embed_tokens.token_adapter: expected trainable_token_indices below 17, its rows, found 17
+          LORA | lin    | "r": 2, "trainable_token_indices": [3] | model.embed_tokens.token_adapter.trainable_tokens_delta 2,9 | base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta: expected (1, 9), got (2, 9)
+          LORA | lin    | "r": 2, "trainable_token_indices": {"c_attn": [3]} | model.lin.lora_A.weight 2,9 | model.c_attn: trainable_token_indices fits embeddings and the head only
+          LORA | lin    | "r": 2, "trainable_token_indices": {"wte": [3]} | model.lin.lora_A.weight 2,9 | trainable_token_indices: this base has no table whose name ends in wte
+          LORA | embed_tokens | "r": 2, "trainable_token_indices": [3] | model.embed_tokens.lora_embedding_A 2,17 | model.embed_tokens: trainable_token_indices is for modules that are neither targets nor saved
+          LORA | lm_head | "r": 2, "trainable_token_indices": [3] | model.embed_tokens.token_adapter.trainable_tokens_delta 1,9 | lm_head: trainable_token_indices is for modules that are neither targets nor saved
+          LORA | lin    | "r": 2, "trainable_token_indices": [3], "modules_to_save": ["embed_tokens"] | model.embed_tokens.weight 17,9 | model.embed_tokens: trainable_token_indices is for modules that are neither targets nor saved
+          LORA | lin    | "r": 2, "trainable_token_indices": {"embed_tokens": [3], "lm_head": [4]}, "ensure_weight_tying": true | model.lin.lora_A.weight 2,9 | trainable_token_indices: expected the same of model.embed_tokens and lm_head, which ensure_weight_tying keeps equal, found others
+          LORA | lm_head | "r": 2, "ensure_weight_tying": true, "modules_to_save": ["embed_tokens"] | lm_head.weight 17,9; model.embed_tokens.weight 17,9 | lm_head: ensure_weight_tying saves it, and it is a target as well
+          LORA | embed_tokens | "r": 2, "ensure_weight_tying": true | model.embed_tokens.lora_embedding_A 2,17; model.embed_tokens.lora_embedding_B 9,2 | lm_head.lora_A.weight: expected a tensor (2, 9), found none
+          LORA | lm_head | "r": 2, "init_lora_weights": "pissa" | lm_head.lora_A.weight 2,9; lm_head.lora_B.weight 17,2 | lm_head: expected base_layer.weight, what the adapter's training left of this weight, which model.embed_tokens shares, found none; save the adapter with save_embedding_layers=True
+          TRAINABLE_TOKENS | embed_tokens | "token_indices": [3] | model.embed_tokens.trainable_tokens_delta 1,9; lm_head.trainable_tokens_delta 2,9 | base_model.model.lm_head.trainable_tokens_delta: expected (1, 9), got (2, 9)
+          TRAINABLE_TOKENS | lin | "token_indices": [3] | model.lin.trainable_tokens_delta 1,9 | lin: adapters of this type fit embeddings only
+          LORA | lin | "r": 2 | model.lin.base_layer.weight 9,9 | base_model.model.model.lin.base_layer.weight: unexpected, the config puts no adapter on such a module of this base
+          """)
+  void shapesOfADecoderAreChecked(
+      String type, String target, String keys, String tensors, String problem) {
+    assertThat(problems(decoder("embed_tokens", Place.HEAD), type, target, keys, tensors))
+        .contains(problem);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      textBlock =
+          """
+          LORA     | "init_lora_weights": "olora"
+          LORA     | "kasa_config": {}
+          LOHA     | "r": 2
+          LOKR     | "r": 2
+          OFT      | "oft_block_size": 3
+          SHIRA    | "r": 2
+          ROAD     | "group_size": 2
+          TRAINABLE_TOKENS | "token_indices": [3]
+          """)
+  void whatPeftDoesNotFitOnAConv1dIsRefused(String type, String keys) {
+    assertThat(
+            problems(
+                decoder("embed_tokens", Place.HEAD), type, "c_attn", keys, "model.c_attn.x 2,2"))
+        .contains(
+            "model.c_attn: "
+                + type
+                + " under this config does not fit a Conv1D, as GPT-2's linear layers are; nor"
+                + " does it in PEFT");
+  }
+
+  /** In PEFT, wte follows where lm_head was asked for in memory, and does not where it is read. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      textBlock =
+          """
+          wte     | "r": 2 | model.wte.lora_embedding_A 2,17; model.wte.lora_embedding_B 9,2
+          lm_head | "r": 2 | lm_head.lora_A.weight 2,9; lm_head.lora_B.weight 17,2
+          lin     | "r": 2, "modules_to_save": ["wte"] | model.wte.weight 17,9; model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2
+          lin     | "r": 2 | lm_head.weight 17,9
+          """)
+  void tyingOfATableThatPeftDoesNotKnowIsRefused(String target, String keys, String tensors) {
+    String tied = keys + ", \"ensure_weight_tying\": true";
+    assertThat(problems(decoder("wte", Place.HEAD), "LORA", target, tied, tensors))
+        .contains(
+            "ensure_weight_tying: expected false on a base whose table is wte, found true: PEFT"
+                + " ties only one called embed_tokens, and reads this adapter otherwise than it was"
+                + " trained");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      textBlock =
+          """
+          wte          | LORA | lin | "r": 2, "ensure_weight_tying": true, "trainable_token_indices": [3] | model.wte.token_adapter.trainable_tokens_delta 1,9; model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2
+          embed_tokens | LORA | lin | "r": 2, "trainable_token_indices": {"embed_tokens": [3], "lm_head": [4, 5]} | model.embed_tokens.token_adapter.trainable_tokens_delta 1,9; lm_head.token_adapter.trainable_tokens_delta 2,9; model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2
+          embed_tokens | LORA | lin | "r": 2, "trainable_token_indices": {"embed_tokens": [3], "lm_head": [3]} | model.embed_tokens.token_adapter.trainable_tokens_delta 1,9; model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2
+          embed_tokens | TRAINABLE_TOKENS | embed_tokens | "token_indices": [3] | model.embed_tokens.trainable_tokens_delta 1,9
+          embed_tokens | LORA | lin | "r": 2 | model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2; model.embed_tokens.weight 17,9; lm_head.weight 17,9
+          embed_tokens | LORA | lin | "r": 2, "modules_to_save": ["lm_head"] | model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2; lm_head.weight 17,9; lm_head.modules_to_save.weight 17,9; lm_head.original_module.weight 17,9
+          embed_tokens | ADALORA | lin | "init_r": 2, "ensure_weight_tying": true, "modules_to_save": ["lm_head"] | model.lin.lora_A 2,9; model.lin.lora_E 2,1; model.lin.lora_B 9,2; lm_head.weight 17,9; model.embed_tokens.weight 17,9
+          """)
+  void whatPeftReadsIsTaken(String table, String type, String target, String keys, String tensors) {
+    assertThat(problems(decoder(table, Place.HEAD), type, target, keys, tensors)).isEmpty();
+  }
+
+  @Test
+  void allLinearIsLinearAndConv1dWithoutTheHead() {
+    String json = "{\"peft_type\": \"LORA\", \"target_modules\": \"all-linear\", \"r\": 2}";
+    String tensors =
+        "model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2;"
+            + "model.c_attn.lora_A.weight 2,9; model.c_attn.lora_B.weight 27,2";
+    AdapterReport report =
+        new AdapterLoader(decoder("embed_tokens", Place.HEAD), Precision.FLOAT32)
+            .check(AdapterConfig.parse(json, "config"), file(tensors));
+    assertThat(report.problems()).isEmpty();
+    assertThat(report.targets()).containsExactly("c_attn", "lin");
+  }
+
+  /** What is taken from a head that no task runs is taken from the table. */
+  @Test
+  void partOfAHeadThatIsNotRunIsMissedToo() {
+    String tensors =
+        "model.lin.lora_A.weight 2,9; model.lin.lora_B.weight 9,2;"
+            + "lm_head.lora_A.weight 2,9; lm_head.lora_B.weight 17,2";
+    String keys = "\"r\": 2, \"init_lora_weights\": \"pissa\"";
+    BaseModules base = decoder("embed_tokens", Place.IDLE_HEAD);
+    assertThat(problems(base, "LORA", "lin\", \"lm_head", keys, tensors))
+        .containsExactly(
+            "lm_head: expected base_layer.weight, what the adapter's training left of this weight,"
+                + " which model.embed_tokens shares, found none; save the adapter with"
+                + " save_embedding_layers=True");
+    assertThat(problems(base, "LORA", "lin\", \"lm_head", "\"r\": 2", tensors)).isEmpty();
   }
 
   /** Places of a SHiRA of lin [9, 13] on a layer [13, 9], which has as many of them. */

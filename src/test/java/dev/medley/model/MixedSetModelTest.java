@@ -6,19 +6,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import dev.medley.Fixtures;
 import dev.medley.Fixtures.Expected;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterSet;
-import dev.medley.adapter.BaseModules.Module;
-import dev.medley.adapter.EmbeddingAdapter;
-import dev.medley.adapter.LinearAdapter;
 import dev.medley.adapter.MixedSet;
 import dev.medley.adapter.MixedSet.Member;
 import dev.medley.adapter.RowGroups;
 import dev.medley.adapter.RowGroups.Slice;
-import dev.medley.tensor.Kernels;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -88,29 +83,7 @@ class MixedSetModelTest {
   void mergedIsDynamicOnEveryModule(String expression) {
     try (NDManager scratch = owner.newSubManager()) {
       MixedSet set = set(expression, scratch);
-      int changed = 0;
-      for (Module module : fixture.model().modules().all()) {
-        LinearAdapter linear = set.linear(module.path());
-        EmbeddingAdapter table = set.embedding(module.path());
-        NDArray weight = module.weight();
-        if (linear != null) {
-          NDArray x = scratch.randomNormal(new Shape(4, weight.getShape().get(1)));
-          NDArray y = linear.output(x, Kernels.linear(linear.input(x), weight, null));
-          NDArray merged = linear.merge(weight);
-          merged.attach(scratch);
-          assertClose(Kernels.linear(x, merged, null), y, TOLERANCE);
-          changed++;
-        }
-        if (table != null) {
-          NDArray some = scratch.create(new long[] {3, 0, 7, 3});
-          NDArray merged = table.merge(weight);
-          merged.attach(scratch);
-          NDArray y = table.output(some, Kernels.embedding(some, weight));
-          assertClose(Kernels.embedding(some, merged), y, TOLERANCE);
-          changed++;
-        }
-      }
-      assertThat(changed).isPositive();
+      assertThat(ModelFixture.assertMergedIsDynamic(set, fixture.model(), scratch)).isPositive();
     }
   }
 

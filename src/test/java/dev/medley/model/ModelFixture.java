@@ -5,15 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import dev.medley.Fixtures;
 import dev.medley.Fixtures.Expected;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterConfig;
 import dev.medley.adapter.AdapterLoader;
 import dev.medley.adapter.AdapterReport;
+import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.BaseModules.Module;
+import dev.medley.adapter.EmbeddingAdapter;
+import dev.medley.adapter.LinearAdapter;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
+import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -88,6 +94,12 @@ record ModelFixture(
 
   /** One that does not lie with this model's own. */
   Adapter adapter(Location location, String adapter) {
+    return adapter(model, precision, location, adapter, owner);
+  }
+
+  /** One on any model. */
+  static Adapter adapter(
+      TextModel model, Precision precision, Location location, String adapter, NDManager owner) {
     try (Checkpoint checkpoint = Checkpoint.open(Storage.standard(), location, "adapter_model")) {
       String json = Files.readString(location.resolve("adapter_config.json").path());
       AdapterConfig config = AdapterConfig.parse(json, adapter + "/adapter_config.json");
@@ -100,7 +112,11 @@ record ModelFixture(
 
   /** What names and shapes alone tell of an adapter. */
   AdapterReport report(String folder) {
-    Location location = Fixtures.location("models/" + name + "/" + folder);
+    return report(model, precision, Fixtures.location("models/" + name + "/" + folder), folder);
+  }
+
+  static AdapterReport report(
+      TextModel model, Precision precision, Location location, String folder) {
     try {
       String json = Files.readString(location.resolve("adapter_config.json").path());
       AdapterConfig config = AdapterConfig.parse(json, folder + "/adapter_config.json");
@@ -109,6 +125,38 @@ record ModelFixture(
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     }
+  }
+
+  /**
+   * The law of adapters on every module that a set changes, tables of embeddings among them.
+   *
+   * @return how many those are
+   */
+  static int assertMergedIsDynamic(AdapterSet set, TextModel model, NDManager scratch) {
+    int changed = 0;
+    for (Module module : model.modules().all()) {
+      LinearAdapter linear = set.linear(module.path());
+      EmbeddingAdapter table = set.embedding(module.path());
+      NDArray own = set.parameter(module.parameter("weight"));
+      NDArray weight = own == null ? module.weight() : own;
+      if (linear != null) {
+        NDArray x = scratch.randomNormal(new Shape(4, weight.getShape().get(1)));
+        NDArray y = linear.output(x, Kernels.linear(linear.input(x), weight, null));
+        NDArray merged = linear.merge(weight);
+        merged.attach(scratch);
+        assertClose(Kernels.linear(x, merged, null), y, 1e-5);
+        changed++;
+      }
+      if (table != null) {
+        NDArray some = scratch.create(new long[] {3, 0, 7, 3});
+        NDArray merged = table.merge(weight);
+        merged.attach(scratch);
+        NDArray y = table.output(some, Kernels.embedding(some, weight));
+        assertClose(Kernels.embedding(some, merged), y, 1e-5);
+        changed++;
+      }
+    }
+    return changed;
   }
 
   /** Compares what stands for real tokens; padding holds nothing that anybody reads. */
