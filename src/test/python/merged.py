@@ -26,7 +26,8 @@ warnings.filterwarnings("ignore")
 def unmerged(whole, folders):
     """The model itself, adapted in place; below its head where an adapter was trained without one."""
     with safe_open(Path(folders[0]) / "adapter_model.safetensors", "pt") as file:
-        headed = any(key.startswith(f"base_model.model.{whole.base_model_prefix}.") for key in file.keys())
+        tops = tuple(f"base_model.model.{name}." for name in (whole.base_model_prefix, "lm_head", "score"))
+        headed = any(key.startswith(tops) for key in file.keys())
     adapt(whole if headed else whole.base_model, folders)
     return whole
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.BaseModules;
 import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Module;
 import dev.medley.adapter.BaseModules.Place;
@@ -20,6 +21,7 @@ import dev.medley.io.StoredType;
 import dev.medley.io.TensorInfo;
 import dev.medley.model.Head;
 import dev.medley.model.Labels;
+import dev.medley.tensor.Kernels;
 import dev.medley.tensor.TensorWriter;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -29,6 +31,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -80,6 +83,7 @@ final class MergedModel {
   private final Labels labels;
   private final MergeOptions.Progress progress;
   private final Map<String, Module> modules = new HashMap<>(); // by parameter
+  private final boolean unties; // whether the set makes two tensors of a head that is its table
 
   /**
    * A model that is not written yet.
@@ -97,10 +101,17 @@ final class MergedModel {
       modules.put(module.parameter("weight"), module);
       modules.put(module.parameter("bias"), module);
     }
+    BaseModules all = base.model().modules();
+    unties =
+        all.isTied()
+            && (isChanged(all.inputEmbeddings(), all.inputEmbeddings().parameter("weight"))
+                || isChanged(all.outputEmbeddings(), all.outputEmbeddings().parameter("weight")));
   }
 
   /** Writes all files, or none. */
   void write(Path folder) {
+    checkTie();
+    checkBiases();
     Path target = folder.toAbsolutePath();
     Path unfinished = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID());
     try {
@@ -130,6 +141,47 @@ final class MergedModel {
     }
   }
 
+  /** A head that is not run has no weight of its own, and would get the changed table's. */
+  private void checkTie() {
+    Module lmHead = base.model().modules().outputEmbeddings();
+    if (unties
+        && !lmHead.place().isRun()
+        && !changesClass()
+        && base.model().isOfClassWith(Head.CAUSAL_LM)) {
+      throw new IllegalArgumentException(
+          "merge_and_unload: "
+              + set
+              + " changes "
+              + base.model().modules().inputEmbeddings().path()
+              + ", which the base's "
+              + lmHead.path()
+              + " shares and this task does not run; load the base with a task that does, or, where"
+              + " it is of no use, name a class without it in the architectures of config.json");
+    }
+  }
+
+  /** A layer without a bias has no place for the one that {@code lora_bias} gives it. */
+  private void checkBiases() {
+    List<String> without =
+        base.model().modules().all().stream()
+            .filter(module -> !module.hasBias() && set.parameter(module.parameter("bias")) != null)
+            .map(Module::path)
+            .toList();
+    if (!without.isEmpty()) {
+      throw new IllegalArgumentException(
+          "merge_and_unload: "
+              + set
+              + " has a bias for "
+              + String.join(", ", without)
+              + ", which have none in this base; PEFT, too, merges no lora_bias there");
+    }
+  }
+
+  /** To one with the set's head. */
+  private boolean changesClass() {
+    return !base.model().absent().isEmpty();
+  }
+
   /** A folder with all that is in it, if it is there. */
   static void delete(Path folder) {
     if (!Files.exists(folder)) {
@@ -150,7 +202,6 @@ final class MergedModel {
     boolean prefixed = stored.keySet().stream().anyMatch(name -> name.startsWith(prefix));
     // A bare model that gets a head becomes a model with one, where HF's names have the prefix.
     String added = prefixed || bringsHead() ? prefix : "";
-    boolean changesClass = !base.model().absent().isEmpty(); // to one with the set's head
     List<Tensor> tensors = new ArrayList<>();
     Set<String> done = new HashSet<>(); // parameters
     StoredType type = // of what the base lacks
@@ -162,7 +213,7 @@ final class MergedModel {
     for (TensorInfo tensor : stored.values()) {
       String parameter = base.model().parameter(tensor.name());
       Module module = modules.get(parameter);
-      if (changesClass && (module == null || module.place() == Place.IDLE_BASE)) {
+      if (changesClass() && (module == null || !module.place().isRun())) {
         continue; // a pooler or another task's head, which the new class lacks
       }
       done.add(parameter);
@@ -177,9 +228,13 @@ final class MergedModel {
     }
     for (Map.Entry<String, Module> entry : modules.entrySet()) {
       String parameter = entry.getKey();
-      if (!done.contains(parameter) && isChanged(entry.getValue(), parameter)) {
+      Module module = entry.getValue();
+      boolean isUntied = unties && module == base.model().modules().outputEmbeddings();
+      if (!done.contains(parameter)
+          && module.place().isRun()
+          && (isChanged(module, parameter) || isUntied && isWeight(module, parameter))) {
         String name = isOfHead(parameter) ? parameter : added + parameter;
-        tensors.add(merged(name, entry.getValue(), parameter, type));
+        tensors.add(merged(name, module, parameter, type));
       }
     }
     // wider types first, as the format asks; names decide among what was added in no order
@@ -201,40 +256,65 @@ final class MergedModel {
   }
 
   private boolean isOfHead(String parameter) {
-    return parameter.startsWith("classifier.") || parameter.startsWith("pre_classifier.");
+    Module module = modules.get(parameter);
+    return module == null
+        ? parameter.startsWith("classifier.") || parameter.startsWith("pre_classifier.")
+        : module.place().isHead();
   }
 
   private boolean bringsHead() {
-    return modules.entrySet().stream()
-        .anyMatch(e -> e.getValue().place() == Place.HEAD && set.parameter(e.getKey()) != null);
+    return unties && base.model().modules().outputEmbeddings().place().isRun()
+        || modules.entrySet().stream()
+            .anyMatch(e -> e.getValue().place() == Place.HEAD && set.parameter(e.getKey()) != null);
   }
 
   private boolean isChanged(Module module, String parameter) {
     return set.parameter(parameter) != null
-        || parameter.equals(module.parameter("weight"))
+        || isWeight(module, parameter)
             && (set.linear(module.path()) != null || set.embedding(module.path()) != null);
+  }
+
+  private static boolean isWeight(Module module, String parameter) {
+    return parameter.equals(module.parameter("weight"));
   }
 
   private Tensor merged(String name, Module module, String parameter, StoredType type) {
     NDArray own = set.parameter(parameter);
-    boolean isWeight = parameter.equals(module.parameter("weight"));
+    boolean isWeight = isWeight(module, parameter);
+    boolean isTurned = isWeight && module.kind() == Kind.CONV1D; // stored as [in, out]
     NDArray plain = own == null ? module.weight() : own;
+    List<Long> shape = new ArrayList<>(LongStream.of(plain.getShape().getShape()).boxed().toList());
+    if (isTurned) {
+      Collections.reverse(shape);
+    }
     LinearAdapter linear = isWeight ? set.linear(module.path()) : null;
     EmbeddingAdapter table =
         isWeight && module.kind() == Kind.EMBEDDING ? set.embedding(module.path()) : null;
     return new Tensor(
         name,
         type,
-        LongStream.of(plain.getShape().getShape()).boxed().toList(),
+        shape,
         out -> {
           if (linear == null && table == null) {
-            write(parameter, plain, type, out);
+            write(parameter, plain, isTurned, type, out);
             return;
           }
           try (NDArray merged = linear == null ? table.merge(plain) : linear.merge(plain)) {
-            write(parameter, merged, type, out);
+            write(parameter, merged, isTurned, type, out);
           }
         });
+  }
+
+  private void write(
+      String parameter, NDArray array, boolean isTurned, StoredType type, OutputStream out)
+      throws IOException {
+    if (!isTurned) {
+      write(parameter, array, type, out);
+      return;
+    }
+    try (NDArray turned = Kernels.transpose(array)) {
+      write(parameter, turned, type, out);
+    }
   }
 
   private void write(String parameter, NDArray array, StoredType type, OutputStream out)
@@ -269,6 +349,9 @@ final class MergedModel {
       return;
     }
     ObjectNode json = (ObjectNode) MAPPER.readTree(own.toFile());
+    if (unties) {
+      json.put("tie_word_embeddings", false);
+    }
     if (json.path("architectures").isArray() && !json.get("architectures").isEmpty()) {
       String architecture = json.get("architectures").get(0).asText();
       ArrayNode classes = json.putArray("architectures");

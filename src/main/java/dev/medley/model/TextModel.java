@@ -54,19 +54,19 @@ public final class TextModel {
   private final Network network;
   private final BaseModules modules;
   private final List<String> absent;
-  private final Labels labels;
+  private final ModelConfig config;
 
   private TextModel(
       Architecture architecture,
       Network network,
       BaseModules modules,
       List<String> absent,
-      Labels labels) {
+      ModelConfig config) {
     this.architecture = architecture;
     this.network = network;
     this.modules = modules;
     this.absent = List.copyOf(absent);
-    this.labels = labels;
+    this.config = config;
   }
 
   /**
@@ -117,7 +117,7 @@ public final class TextModel {
       weights.skip(NOT_THIS_HEAD);
     }
     weights.done();
-    return new TextModel(architecture, network, modules, absent, config.labels());
+    return new TextModel(architecture, network, modules, absent, config);
   }
 
   /** PEFT's name of the task that a head is for. */
@@ -169,7 +169,12 @@ public final class TextModel {
 
   /** Labels of the checkpoint's own head. */
   public Labels labels() {
-    return labels;
+    return config.labels();
+  }
+
+  /** Whether the checkpoint's class has a head, whether that is run here or not. */
+  public boolean isOfClassWith(Head head) {
+    return config.hasHead(head);
   }
 
   /** Number of embeddings of tokens: every id is below it. */
