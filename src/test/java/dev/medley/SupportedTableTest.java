@@ -2,7 +2,12 @@ package dev.medley;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.medley.adapter.AdapterConfig;
+import dev.medley.adapter.AdapterLoader;
+import dev.medley.adapter.AdapterReport;
 import dev.medley.adapter.AdapterType;
+import dev.medley.adapter.BaseModules;
+import dev.medley.adapter.BaseModules.Module;
 import dev.medley.adapter.RefusedType;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.OnePass;
@@ -12,9 +17,14 @@ import dev.medley.engine.TextGeneration;
 import dev.medley.engine.TextScoring;
 import dev.medley.engine.TokenClassification;
 import dev.medley.io.Checkpoint;
+import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.io.TensorInfo;
 import dev.medley.model.Architecture;
+import dev.medley.model.DecoderFixture;
+import dev.medley.model.Head;
+import dev.medley.model.TextModel;
+import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,10 +78,49 @@ class SupportedTableTest {
       for (String name : Fixtures.folders("adapters/" + type)) {
         proven.add(layer("adapters/" + type + "/" + name));
       }
+      proven.addAll(inDecoders(type));
       assertThat(layers.get(type.name()).split(", "))
           .as(type.name())
           .containsExactlyInAnyOrderElementsOf(proven);
     }
+  }
+
+  /** What PEFT adapted in the decoders of the fixtures by that type. */
+  private static Set<String> inDecoders(AdapterType type) throws IOException {
+    Set<String> layers = new TreeSet<>();
+    for (String base : DecoderFixture.adaptedBases().toList()) {
+      Location folder = Fixtures.location("decoders/" + base);
+      Head head = base.endsWith("-seq") ? Head.SEQUENCE : Head.CAUSAL_LM;
+      BaseModules modules = TextModel.outline(Storage.standard(), folder, head).modules();
+      for (String name : DecoderFixture.adapted(base).adapters()) {
+        Location adapter = folder.resolve("adapters/" + name);
+        String json = Files.readString(adapter.resolve("adapter_config.json").path());
+        AdapterConfig config = AdapterConfig.parse(json, name);
+        if (config.type() != type) {
+          continue;
+        }
+        AdapterReport report =
+            new AdapterLoader(modules, Precision.FLOAT32)
+                .check(config, Checkpoint.headers(Storage.standard(), adapter, "adapter_model"));
+        assertThat(report.problems()).as(base + " " + name).isEmpty();
+        for (Module module : modules.all()) {
+          boolean isWhole = type == AdapterType.LN_TUNING && report.saved().contains(module.path());
+          if (isWhole || report.targets().contains(module.path())) {
+            layers.add(layer(type, module));
+          }
+        }
+      }
+    }
+    return layers;
+  }
+
+  private static String layer(AdapterType type, Module module) {
+    return switch (module.kind()) {
+      case LINEAR -> type == AdapterType.TRAINABLE_TOKENS ? module.path() : "linear";
+      case CONV1D -> "Conv1D";
+      case EMBEDDING -> "embedding";
+      case NORM -> "norm";
+    };
   }
 
   private static String layer(String folder) {
