@@ -164,6 +164,9 @@ public final class AdapterLoader {
       }
       bringWeightsOfBase();
       Set<String> names = base.all().stream().map(this::nameOf).collect(Collectors.toSet());
+      if (method.trainableTokens().ofWords() != null && base.inputEmbeddings() == null) {
+        weights.problem("trainable_token_indices: this base has no table of tokens");
+      }
       method.trainableTokens().unmatched(names).stream()
           .map(end -> "trainable_token_indices: this base has no table whose name ends in " + end)
           .forEach(weights::problem);
@@ -324,7 +327,7 @@ public final class AdapterLoader {
     /** The rows of the table are the head's, too. TRAINABLE_TOKENS stores them for both. */
     private void follow(Module head, Weights params) {
       Module table = base.twin(head);
-      TrainableTokens rows = (TrainableTokens) embeddings.get(table.path());
+      TrainableTokens rows = embeddings.get(table.path()) instanceof TrainableTokens t ? t : null;
       if (!method.replacesRows() && (isTargeted(head) || isSaved(head))) {
         params.problem(notBeside(nameOf(head)));
       }

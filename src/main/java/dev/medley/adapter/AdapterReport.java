@@ -18,7 +18,8 @@ import java.util.TreeSet;
  * @param problems everything that makes the adapter unfit, the two lists above included
  * @param targets paths of the modules that it changes
  * @param saved paths of the modules that it brings whole, PEFT's {@code modules_to_save}
- * @param shapes of the parameters that the adapter brings whole, by name
+ * @param shapes of the parameters that the adapter brings whole, by name; weights of the base only
+ *     where they were read and are not the base's own
  * @param bias whether it has biases in place of the base's, PEFT's {@code bias} other than none
  * @param bytes of its tensors in the file
  */

@@ -64,6 +64,7 @@ final class MergedModel {
           "sentencepiece.bpe.model",
           "spiece.model",
           "generation_config.json",
+          "chat_template.jinja",
           "modules.json",
           "1_Pooling/config.json",
           "sentence_bert_config.json",

@@ -273,6 +273,14 @@ class UnfitAdapterTest {
   }
 
   @Test
+  void rowsOfABaseWithoutATableOfTokensAreRefused() {
+    String tensors = "lin.lora_A.weight 2,13; lin.lora_B.weight 9,2";
+    String keys = "\"r\": 2, \"trainable_token_indices\": [3]";
+    assertThat(problems(base(), "LORA", "lin", keys, tensors))
+        .containsExactly("trainable_token_indices: this base has no table of tokens");
+  }
+
+  @Test
   void allLinearIsLinearAndConv1dWithoutTheHead() {
     String json = "{\"peft_type\": \"LORA\", \"target_modules\": \"all-linear\", \"r\": 2}";
     String tensors =

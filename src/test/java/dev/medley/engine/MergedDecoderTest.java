@@ -144,6 +144,36 @@ class MergedDecoderTest {
     assertExpected("llama-bias", set, folder);
   }
 
+  /** By PEFT's verbs: what the active adapters generate, the merged folder does alone. */
+  @ParameterizedTest
+  @CsvSource({"llama-bias, lora-embed-tied", "llama-bias, lora-tokens", "gpt2, saved-conv"})
+  void mergedFolderGeneratesWhatTheAdapterDoes(
+      String name, String adapter, @TempDir Path base, @TempDir Path temporary) throws IOException {
+    DecoderFolder.of(name, base);
+    Files.writeString(base.resolve("chat_template.jinja"), "{{ messages[0].content }}");
+    String path = Fixtures.path("decoders/" + name + "/adapters/" + adapter).toString();
+    TextGeneration task = TextGeneration.AUTO.withMaxNewTokens(9);
+    Path merged = temporary.resolve("merged");
+    List<String> texts = List.of("t15 t7 t0 t99", "t4");
+    List<String> expected;
+    try (PeftModel model = PeftModel.fromPretrained(base.toString(), task, path)) {
+      expected = texts(model.run(texts));
+      List<Result> plain = model.run(texts, List.of("__base__", "__base__"));
+      assertThat(expected).isNotEqualTo(texts(plain));
+      model.mergeAndUnload(merged);
+    }
+    assertThat(merged.resolve("chat_template.jinja"))
+        .hasSameTextualContentAs(base.resolve("chat_template.jinja"));
+    try (Engine engine = Engine.load(EngineSpec.of(merged.toString(), task, Map.of()))) {
+      List<Request> requests = texts.stream().map(text -> Request.of(text, "__base__")).toList();
+      assertThat(texts(engine.run(requests))).isEqualTo(expected);
+    }
+  }
+
+  private static List<String> texts(List<Result> results) {
+    return results.stream().map(r -> ((Prediction.Generation) r.prediction()).text()).toList();
+  }
+
   @Test
   void biasThatALayerCannotHoldIsNotMerged(@TempDir Path temporary) {
     Path folder = temporary.resolve("merged");

@@ -136,6 +136,21 @@ class AdaptedDecoderTest {
         .hasMessageEndingWith(problem);
   }
 
+  @Test
+  void rowsOfATableThatIsATargetAreRefused(@TempDir Path folder) {
+    assertThatThrownBy(
+            () ->
+                fixture("llama-bias")
+                    .adapter(
+                        "lora-embed",
+                        folder,
+                        config -> config.putArray("trainable_token_indices").add(3)))
+        .isInstanceOf(LoadException.class)
+        .hasMessageEndingWith(
+            "model.embed_tokens: trainable_token_indices is for modules that are neither targets nor"
+                + " saved");
+  }
+
   /** Where head and table are one tensor, PEFT writes a file's base weight of one into both. */
   @ParameterizedTest
   @CsvSource(
