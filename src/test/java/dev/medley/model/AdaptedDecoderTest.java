@@ -182,6 +182,16 @@ class AdaptedDecoderTest {
     return parameter.startsWith("lm_head") ? "head" : "embed";
   }
 
+  /** DoRA's norm is of the base weight that its file brings: rows come out as long as m says. */
+  @Test
+  void normIsOfTheBaseWeightThatIsBrought(@TempDir Path folder) {
+    Adapter dora = fixture("llama").altered("dora-head", folder, "lm_head.base_layer.weight");
+    Expected file = Fixtures.expected("decoders/llama/adapters/dora-head", "adapter_model", owner);
+    NDArray m = file.get("base_model.model.lm_head.lora_magnitude_vector");
+    NDArray merged = dora.linear("lm_head").merge(dora.parameter("lm_head.weight"));
+    assertClose(merged.norm(new int[] {1}), m.abs(), TOLERANCE);
+  }
+
   /** Members share the base; each weight of it has one owner. */
   @Test
   void twoOtherBaseWeightsAreNoSet(@TempDir Path folder) {
