@@ -63,28 +63,31 @@ public final class LowRankBank implements AutoCloseable {
    * @param path of a map whose weight and bias are the base's in all slices
    */
   public boolean suits(String path, RowGroups rows) {
-    int sets = 0;
-    int tokens = 0;
-    int longest = 0;
+    long ranks = 0;
+    long largest = 0;
+    int changed = 0;
     for (Slice slice : rows.slices()) {
       LinearAdapter adapter = slice.set().linear(path);
-      if (adapter != null && !(adapter instanceof Lora lora && lora.shift() == null)) {
+      if (adapter instanceof Lora lora && lora.shift() == null) {
+        long rank = lora.a().getShape().get(0);
+        ranks += rank;
+        largest = Math.max(largest, rank);
+        changed++;
+      } else if (adapter != null) {
         return false;
       }
-      if (slice.set() != AdapterSet.BASE) {
-        sets++;
-        tokens += slice.size();
-        longest = Math.max(longest, slice.size());
-      }
     }
-    return sets > 1 && (long) sets * longest <= (long) PADDING * tokens;
+    if (changed < 2 || changed * largest > PADDING * ranks) {
+      return false;
+    }
+    if (laidOut != rows) {
+      lay(rows);
+    }
+    return layout.isDense;
   }
 
   /** y ← y + each slice's share. x [n, in], y [n, out]; for what {@link #suits} alone */
   public void addInto(NDArray y, NDArray x, String path, RowGroups rows) {
-    if (laidOut != rows) {
-      lay(rows);
-    }
     long in = x.getShape().get(1);
     long out = y.getShape().get(1);
     Stack stack = stack(path, rows, in, out);
@@ -162,39 +165,48 @@ public final class LowRankBank implements AutoCloseable {
     final NDArray tokens; // those tokens, [m]
     final int slots;
     final boolean isEven; // every token stands where it is
+    final boolean isDense; // else padding would cost more than calls, and nothing is laid out
 
     Layout(RowGroups rows) {
-      int highest = 0;
-      int longest = 0;
+      int[] sizes = new int[used.length]; // a set may have several slices
       int count = 0;
-      for (Slice slice : rows.slices()) {
-        if (slice.set() != AdapterSet.BASE) {
-          highest = Math.max(highest, LowRankBank.this.slots.get(slice.set()) + 1);
-          longest = Math.max(longest, slice.size());
-          count += slice.size();
-        }
-      }
-      slots = highest;
-      long[] at = new long[highest * longest]; // padding reads the first token
-      long[] places = new long[count];
-      long[] which = new long[count];
-      int next = 0;
-      boolean even = true;
       int all = 0;
       for (Slice slice : rows.slices()) {
         all += slice.size();
-        if (slice.set() == AdapterSet.BASE) {
-          continue;
-        }
-        int start = LowRankBank.this.slots.get(slice.set()) * longest;
-        for (int i = 0; i < slice.size(); i++) {
-          at[start + i] = slice.start() + i;
-          places[next] = start + i;
-          even &= places[next] == slice.start() + i;
-          which[next++] = slice.start() + i;
+        if (slice.set() != AdapterSet.BASE) {
+          sizes[LowRankBank.this.slots.get(slice.set())] += slice.size();
+          count += slice.size();
         }
       }
-      isEven = even && count == all && at.length == all;
+      int longest = Arrays.stream(sizes).max().orElseThrow();
+      int highest = sizes.length;
+      while (highest > 0 && sizes[highest - 1] == 0) {
+        highest--;
+      }
+      slots = highest;
+      isDense = (long) highest * longest <= (long) PADDING * count;
+      long[] at = new long[isDense ? highest * longest : 0]; // padding reads the first token
+      long[] places = new long[isDense ? count : 0];
+      long[] which = new long[places.length];
+      boolean even = isDense && count == all && at.length == all;
+      if (isDense) {
+        int[] filled = new int[highest];
+        int next = 0;
+        for (Slice slice : rows.slices()) {
+          if (slice.set() == AdapterSet.BASE) {
+            continue;
+          }
+          int slot = LowRankBank.this.slots.get(slice.set());
+          for (int token = slice.start(); token < slice.end(); token++) {
+            int place = slot * longest + filled[slot]++;
+            at[place] = token;
+            places[next] = place;
+            which[next++] = token;
+            even &= place == token;
+          }
+        }
+      }
+      isEven = even;
       gather = owner.create(at);
       back = owner.create(places);
       tokens = owner.create(which);

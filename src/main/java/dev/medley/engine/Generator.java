@@ -18,8 +18,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 
 /**
@@ -38,6 +40,11 @@ final class Generator implements Results {
   /** A window holds so many times as many rows as may run. */
   private static final int WINDOW = 8;
 
+  /**
+   * A row starts with room for so many tokens after its prompt, and takes more when it has them.
+   */
+  private static final int ROOM = 64;
+
   private final Engine engine;
   private final TextModel model;
   private final RowReader reader;
@@ -45,7 +52,8 @@ final class Generator implements Results {
   private final Batching batching;
   private final Sampler sampler;
   private final ArrayDeque<Row> order = new ArrayDeque<>(); // read and not given back
-  private final ArrayDeque<Row> waiting = new ArrayDeque<>();
+  private final ArrayDeque<Running> waiting = new ArrayDeque<>();
+  private final Map<AdapterRef, Long> places = new HashMap<>(); // of sets, by when they came
   private final List<Running> running = new ArrayList<>(); // those of one set are neighbours
   private KvCache cache;
   private LowRankBank bank;
@@ -89,7 +97,7 @@ final class Generator implements Results {
   @Override
   public void close() {
     ended = true;
-    running.forEach(Running::release);
+    running.forEach(Running::pause);
     running.clear();
     waiting.clear();
     order.clear();
@@ -105,20 +113,16 @@ final class Generator implements Results {
       readWindow();
     }
     admit();
-    if (running.isEmpty()) {
-      return; // all that was read has its result
-    }
-    beforeBatch.run();
-    try (NDManager scope = engine.base().owner().newSubManager()) {
-      forward(scope);
-    }
-    for (Running row : running) {
-      if (row.isDone()) {
-        row.release();
+    makeRoom();
+    if (!running.isEmpty()) {
+      beforeBatch.run();
+      try (NDManager scope = engine.base().owner().newSubManager()) {
+        forward(scope);
       }
     }
-    if (running.removeIf(Running::isDone)) {
+    if (running.removeIf(Running::endIfDone)) {
       bank.keep(running.stream().map(Running::set).toList());
+      places.keySet().retainAll(running.stream().map(row -> row.row.choice.adapter()).toList());
     }
   }
 
@@ -138,57 +142,116 @@ final class Generator implements Results {
     window.sort(
         Comparator.comparingInt((Row row) -> row.choice.number())
             .thenComparingInt(row -> row.tokens.ids().length));
-    waiting.addAll(window);
+    for (Row row : window) {
+      Running next = new Running(row, continuation(row), arrivals++);
+      if (next.continuation.isFinished()) {
+        fail(next, Code.TEXT_TOO_LONG, noRoom(row.tokens.ids().length));
+      } else {
+        waiting.add(next);
+      }
+    }
   }
 
+  private Continuation continuation(Row row) {
+    long[] prompt = row.tokens.ids();
+    RowRandom random = RowRandom.of(sampler.settings().seed(), row.seed, prompt, row.adapters());
+    int room = model.maxTokens() - prompt.length;
+    return new Continuation(prompt, room, sampler, random, engine.tokenizer()::decode);
+  }
+
+  private String noRoom(int prompt) {
+    return "text: expected fewer tokens than "
+        + Math.min(model.maxTokens(), sampler.settings().maxLength())
+        + ", the least of the model's positions and max_length, so that one can follow, found "
+        + prompt;
+  }
+
+  private void fail(Running row, Code code, String message) {
+    row.row.result = Result.failed(code, message);
+    reader.failIfAsked(row.row);
+  }
+
+  /** Starts waiting rows while there is room. */
   private void admit() {
     int most = Math.min(batching.batchSize(), batching.batchTokens()); // each has a token a step
     while (running.size() < most && !waiting.isEmpty()) {
-      Row row = waiting.peek();
-      Continuation continuation =
-          new Continuation(
-              row.tokens.ids(),
-              model.maxTokens() - row.tokens.ids().length,
-              sampler,
-              RowRandom.of(sampler.settings().seed(), row.seed, row.tokens.ids(), row.adapters()),
-              engine.tokenizer()::decode);
-      if (continuation.isFinished()) {
-        row.result = new Result(continuation.prediction(), null);
-        waiting.remove();
-        continue;
+      Running next = waiting.peek();
+      if (next.tokens.size() + 1 > cache().places()) {
+        fail(next, Code.TEXT_TOO_LONG, tooLarge(next.tokens.size()));
+      } else if (!start(next)) {
+        break; // a row that ends makes room
       }
-      KvCache memory = cache();
-      if (continuation.capacity() > memory.places()) {
-        row.result = Result.failed(Code.TEXT_TOO_LONG, tooLarge(continuation.capacity(), memory));
-        reader.failIfAsked(row);
-        waiting.remove();
-        continue;
-      }
-      KvCache.Slot slot = memory.take(continuation.capacity());
-      if (slot == null) {
-        return; // a row that ends makes room
-      }
-      Lease lease = row.choice.adapter() == null ? null : lease(row, memory, slot);
       waiting.remove();
-      if (row.result == null) {
-        running.add(new Running(row, continuation, memory, slot, lease, arrivals++));
-      }
     }
     running.sort(
-        Comparator.comparingInt((Running row) -> row.row.choice.number())
+        Comparator.comparingLong((Running row) -> places.get(row.row.choice.adapter()))
             .thenComparingLong(row -> row.arrival));
   }
 
-  private Lease lease(Row row, KvCache memory, KvCache.Slot slot) {
-    Lease lease = null;
-    try {
-      lease = reader.lease(row);
-    } finally {
-      if (lease == null) {
-        memory.free(slot);
+  /** False where there is no room; a row whose adapter cannot be had has its result. */
+  private boolean start(Running row) {
+    int tokens = row.tokens.size();
+    row.slot = cache.take(Math.min(row.capacity(), Math.min(tokens + ROOM, (int) cache.places())));
+    if (row.slot == null) {
+      return false;
+    }
+    running.add(row); // from here on it gives back what it holds
+    AdapterRef adapter = row.row.choice.adapter();
+    row.lease = adapter == null ? null : reader.lease(row.row);
+    if (row.row.result != null) {
+      row.endIfDone();
+      running.remove(row);
+    }
+    places.putIfAbsent(adapter, row.arrival);
+    return true;
+  }
+
+  /**
+   * Rows that have outgrown their room get twice as much. Where there is none, rows that came last
+   * make room: they wait again, and what was known of their tokens is computed anew.
+   */
+  private void makeRoom() {
+    for (Running row : List.copyOf(running)) {
+      if (row.slot == null || row.tokens.size() <= row.slot.size()) {
+        continue;
+      }
+      int wanted = Math.min(row.capacity(), 2 * row.slot.size());
+      KvCache.Slot larger = wanted > cache.places() ? null : cache.take(wanted);
+      while (larger == null && running.size() > 1) {
+        Running last =
+            running.stream()
+                .filter(other -> other != row)
+                .max(Comparator.comparingLong(other -> other.arrival))
+                .orElseThrow();
+        if (last.arrival < row.arrival) { // it is this one that came last
+          last = row;
+        }
+        last.pause();
+        running.remove(last);
+        waiting.addFirst(last);
+        if (last == row) {
+          break;
+        }
+        larger = wanted > cache.places() ? null : cache.take(wanted);
+      }
+      if (larger != null) {
+        row.moveTo(larger);
+      } else if (running.contains(row)) {
+        alone(row, wanted);
       }
     }
-    return lease;
+    running.removeIf(Running::endIfDone);
+  }
+
+  /** The only row that runs may have all memory. */
+  private void alone(Running row, int wanted) {
+    row.forget();
+    int most = (int) Math.min(wanted, cache.places());
+    if (row.tokens.size() > most) {
+      fail(row, Code.TEXT_TOO_LONG, tooLarge(row.tokens.size()));
+    } else {
+      row.slot = cache.take(most);
+    }
   }
 
   private KvCache cache() {
@@ -201,11 +264,12 @@ final class Generator implements Results {
     return cache;
   }
 
-  private String tooLarge(int tokens, KvCache memory) {
-    return "text: its tokens and those to come, "
+  private String tooLarge(int tokens) {
+    return "text: expected fewer tokens, prompt and continuation together, than the memory for keys"
+        + " and values has places for, "
+        + cache.places()
+        + ", found "
         + tokens
-        + ", take more than the memory for keys and values has places for, "
-        + memory.places()
         + "; raise cache-memory, or ask for fewer new tokens";
   }
 
@@ -243,8 +307,8 @@ final class Generator implements Results {
     for (int i = 0; i < likeliest.length; i++) {
       Running row = rows.get(i);
       if (likeliest[i] < 0) {
-        row.fail("expected finite logits, found NaN or infinity at token " + row.tokens.size());
-        reader.failIfAsked(row.row);
+        String found = "expected finite logits, found NaN or infinity at token ";
+        fail(row, Code.LOGITS_NOT_FINITE, found + row.tokens.size());
       } else if (row.continuation.isGreedy()) {
         row.accept(likeliest[i]);
       } else {
@@ -263,7 +327,8 @@ final class Generator implements Results {
     List<Running> prompts = new ArrayList<>();
     for (Running row : running) {
       row.taken = 0;
-      if (row.pendingTokens(model.restartAt()) == 1) {
+      row.plan(model.restartAt());
+      if (row.pending == 1) {
         row.taken = 1;
         budget--;
       } else {
@@ -274,7 +339,7 @@ final class Generator implements Results {
     prompts.sort(Comparator.comparingLong(row -> row.arrival));
     if (!prompts.isEmpty()) {
       Running oldest = prompts.get(0);
-      oldest.taken = Math.min(oldest.pending, (budget + 1) / 2);
+      oldest.taken = Math.min(oldest.pending, budget - budget / 2);
       budget -= oldest.taken;
       List<Running> others = new ArrayList<>(prompts.subList(1, prompts.size()));
       others.sort(Comparator.comparingInt(row -> row.pending));
@@ -288,34 +353,28 @@ final class Generator implements Results {
     return running.stream().filter(row -> row.taken > 0).toList();
   }
 
-  /** A row of the batch. */
-  private static final class Running {
+  /** A row that runs, or waits to. */
+  private final class Running {
     final Row row;
     final Continuation continuation;
     final long arrival;
     final Ids tokens;
-    private final KvCache cache;
-    private final KvCache.Slot slot;
-    private final Lease lease; // null for the base
-    private int cached; // tokens whose keys and values are in the cache
+    KvCache.Slot slot; // null while it waits
+    Lease lease; // null while it waits, and for the base
+    private int cached; // tokens whose keys and values are in the slot
     private int length; // of the row when those were computed
     int pending;
     int taken;
 
-    Running(
-        Row row,
-        Continuation continuation,
-        KvCache cache,
-        KvCache.Slot slot,
-        Lease lease,
-        long arrival) {
+    Running(Row row, Continuation continuation, long arrival) {
       this.row = row;
       this.continuation = continuation;
-      this.cache = cache;
-      this.slot = slot;
-      this.lease = lease;
       this.arrival = arrival;
-      this.tokens = new Ids(row.tokens.ids(), continuation.capacity());
+      this.tokens = new Ids(row.tokens.ids());
+    }
+
+    int capacity() {
+      return continuation.capacity();
     }
 
     AdapterSet set() {
@@ -323,13 +382,12 @@ final class Generator implements Results {
     }
 
     /** How many tokens have to go through the model before there is a next one. */
-    int pendingTokens(int restartAt) {
+    void plan(int restartAt) {
       if (tokens.size() >= restartAt && length < restartAt) {
         cached = 0; // angles of all its keys change
       }
       length = tokens.size();
       pending = tokens.size() - cached;
-      return pending;
     }
 
     Part part() {
@@ -350,29 +408,47 @@ final class Generator implements Results {
       }
     }
 
-    void fail(String message) {
-      row.result = Result.failed(Code.LOGITS_NOT_FINITE, message);
-    }
-
-    boolean isDone() {
-      return row.result != null;
-    }
-
-    void release() {
+    void moveTo(KvCache.Slot larger) {
+      cache.move(slot, larger, cached);
       cache.free(slot);
+      slot = larger;
+    }
+
+    /** Gives its room back. */
+    void forget() {
+      cache.free(slot);
+      slot = null;
+      cached = 0;
+      length = 0;
+    }
+
+    /** Gives back what it holds. */
+    void pause() {
+      if (slot != null) {
+        forget();
+      }
       if (lease != null) {
         lease.close();
+        lease = null;
       }
+    }
+
+    /** Whether it has its result, and holds nothing any more. */
+    boolean endIfDone() {
+      if (row.result != null) {
+        pause();
+      }
+      return row.result != null;
     }
   }
 
-  /** Ids in an array that is as long as they can become. */
+  /** Ids that become more. */
   private static final class Ids {
-    private final long[] ids;
+    private long[] ids;
     private int size;
 
-    Ids(long[] prompt, int capacity) {
-      ids = Arrays.copyOf(prompt, capacity);
+    Ids(long[] prompt) {
+      ids = prompt;
       size = prompt.length;
     }
 
@@ -381,6 +457,9 @@ final class Generator implements Results {
     }
 
     void add(long id) {
+      if (size == ids.length) {
+        ids = Arrays.copyOf(ids, 2 * size);
+      }
       ids[size++] = id;
     }
 

@@ -78,6 +78,13 @@ final class RowReader {
 
   private Row read(Request request) {
     boolean isChat = request.messages() != null;
+    Task task = engine.spec().task();
+    if (isChat && !(task instanceof TextGeneration)) {
+      throw new IllegalArgumentException(task.pipeline() + " takes texts, got messages");
+    }
+    if (request.completion() != null && !(task instanceof TextScoring)) {
+      throw new IllegalArgumentException(task.pipeline() + " takes no completions, got one");
+    }
     String text = request.text();
     if (isChat) {
       try {

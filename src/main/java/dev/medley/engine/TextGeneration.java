@@ -25,7 +25,8 @@ import java.util.List;
  * @param eosTokenIds tokens that end a continuation; an empty list for none
  * @param seed of the draws. A row's draws depend on this number, its prompt's tokens, its adapters
  *     and its own seed if it has one, and on nothing else: not on its partition, its place or its
- *     neighbours. So equal rows get equal texts
+ *     neighbours. So equal rows get equal draws. In bfloat16 and float16 the logits themselves
+ *     differ a little with what runs beside a row, as they do in every library of matrix products
  */
 public record TextGeneration(
     Integer maxNewTokens,

@@ -220,21 +220,14 @@ final class TextTokenizer implements AutoCloseable {
 
   /**
    * A completion after a prompt, as lm-evaluation-harness encodes the pair: together, and the
-   * prompt's tokens are as many as the prompt has alone. Blanks at its end go to the completion.
+   * prompt's tokens are as many as the prompt has alone. Blanks at its end go to the completion,
+   * and special tokens that a tokenizer adds at the end are left out.
    */
   Tokens encode(String prompt, String completion) {
     String context = prompt.stripTrailing();
-    Tokens all = encode(prompt + completion);
-    int before = context.isEmpty() ? 0 : ids(context);
-    int scored = Math.max(0, Math.min(all.scored(), all.ids().length - before));
-    return all.scoring(scored);
-  }
-
-  private int ids(String text) {
-    return tokenizer
-        .encode(lowerCase ? text.toLowerCase(Locale.ROOT) : text, true, true)
-        .getIds()
-        .length;
+    Tokens all = encode(prompt + completion).withoutEnd();
+    int before = context.isEmpty() ? 0 : encode(context).withoutEnd().ids().length;
+    return all.scoring(Math.max(0, Math.min(all.scored(), all.ids().length - before)));
   }
 
   private Tokens encode(String text, boolean addSpecialTokens) {

@@ -1,5 +1,7 @@
 package dev.medley.engine;
 
+import java.util.Arrays;
+
 /**
  * A text as the model takes it.
  *
@@ -29,5 +31,24 @@ record Tokens(
   /** The same of which that many tokens at the end are scored. */
   Tokens scoring(int completion) {
     return new Tokens(ids, typeIds, words, special, starts, ends, completion, total);
+  }
+
+  /** The same without the special tokens that a tokenizer puts at the end of a text. */
+  Tokens withoutEnd() {
+    int n = ids.length;
+    while (n > 0 && special[n - 1]) {
+      n--;
+    }
+    return n == ids.length
+        ? this
+        : new Tokens(
+            Arrays.copyOf(ids, n),
+            Arrays.copyOf(typeIds, n),
+            Arrays.copyOf(words, n),
+            Arrays.copyOf(special, n),
+            Arrays.copyOf(starts, n),
+            Arrays.copyOf(ends, n),
+            Math.max(0, n - 1),
+            Math.max(n, total - (ids.length - n)));
   }
 }

@@ -29,6 +29,8 @@ import java.util.List;
  * Gemma 2 (arXiv 2408.00118), with soft caps, and Gemma 3's text model (arXiv 2503.19786), which
  * normalises queries and keys instead and has other rotary positions in layers with a window. Both
  * normalise before and after each half of a layer, by 1 + weight, and scale the embeddings by √h.
+ * Gemma 2's caps are on, as the paper and transformers' eager attention have them; its default,
+ * sdpa, leaves the one on scores out.
  */
 final class Gemma {
   private Gemma() {}
@@ -66,6 +68,7 @@ final class Gemma {
   private static DecoderConfig parse(JsonObject json) {
     json.refuseIfSet("lets tokens see what comes after them", "use_bidirectional_attention");
     json.ignore("hidden_act", "cache_implementation"); // hidden_activation is what counts
+    json.ignore("sliding_window_size"); // of other programs
     return DecoderConfig.parse(json, true);
   }
 
@@ -127,7 +130,7 @@ final class Gemma {
         global.maxTokens(),
         Math.min(global.restartAt(), local.restartAt()),
         config.padTokenId(),
-        (batch, rows) -> Kernels.scale(words.forward(batch.ids(), rows), scale),
+        (batch, rows) -> Kernels.scaleRounded(words.forward(batch.ids(), rows), scale),
         layers,
         norm,
         scores,

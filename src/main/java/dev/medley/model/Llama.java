@@ -26,6 +26,8 @@ final class Llama {
   private Llama() {}
 
   static Decoder llama(JsonObject json, Scope base, Scope top, Head head) {
+    json.ignore("is_llama_config", "max_sequence_length"); // not read by transformers
+    json.refuseIfSet("turns neighbours in place of halves", "rope_interleaved");
     boolean attentionBias = json.bool("attention_bias", false);
     boolean mlpBias = json.bool("mlp_bias", false);
     return build(json, base, top, head, 0, attentionBias, mlpBias);

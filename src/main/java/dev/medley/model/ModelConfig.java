@@ -54,6 +54,8 @@ record ModelConfig(List<String> architectures, Labels labels) {
     json.ignore("chunk_size_feed_forward", "finetuning_task", "task_specific_params");
     json.ignore("directionality", "attn_implementation", "_attn_implementation");
     json.ignore("_attn_implementation_autoset", "sentence_transformers", "_num_labels");
+    json.ignore("transformers.js_config");
+    json.ignoreMatching(key -> key.startsWith("unsloth_"));
     GENERATION.forEach(json::ignore);
     // BERT's multilingual checkpoints describe a pooler of TensorFlow times that nobody runs.
     json.ignoreMatching(key -> key.startsWith("pooler_"));

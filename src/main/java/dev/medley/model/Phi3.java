@@ -22,13 +22,23 @@ import java.util.List;
 
 /** Phi-3 and Phi-4 (arXiv 2404.14219): one map makes queries, keys and values, one gate and up. */
 final class Phi3 {
+  /** {@code original_max_position_embeddings} where the config has none, as in HF's class. */
+  private static final int ORIGINAL = 4096;
+
   private Phi3() {}
 
   static Decoder phi3(JsonObject json, Scope base, Scope top, Head head) {
+    json.refuseIfSet("adds a bias to the head", "lm_head_bias");
+    for (String key :
+        List.of("full_attn_mod", "interpolate_factor")) { // transformers reads neither
+      if (json.positiveInteger(key, 1) != 1) {
+        json.problem(key + ": expected 1, found " + json.node(key));
+      }
+    }
     DecoderConfig config = DecoderConfig.parse(json, false);
     Heads heads =
         Heads.parse(json, config.hiddenSize(), 0).within(DecoderConfig.slidingWindow(json, 0));
-    Rope rope = Rope.parse(json, heads.width(), config.maxPositionEmbeddings());
+    Rope rope = Rope.parse(json, heads.width(), config.maxPositionEmbeddings(), ORIGINAL);
     double eps = json.positiveNumber("rms_norm_eps", 1e-5);
     Activation activation = DecoderConfig.silu(json);
     long h = config.hiddenSize();

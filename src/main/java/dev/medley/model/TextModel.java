@@ -41,7 +41,7 @@ public final class TextModel {
               || name.startsWith("vocab_")
               || name.equals("embeddings.position_ids")
               || name.equals("embeddings.token_type_ids")
-              || name.endsWith(".rotary_emb.inv_freq")
+              || name.endsWith("rotary_emb.inv_freq")
               || name.matches("h\\.\\d+\\.attn\\.(masked_)?bias");
 
   private static final Predicate<String> NOT_THIS_HEAD =

@@ -127,6 +127,11 @@ public final class Kernels {
     return call("scale", x, scale);
   }
 
+  /** The same by the nearest number of x's own precision. */
+  public static NDArray scaleRounded(NDArray x, double scale) {
+    return call("scale_rounded", x, scale);
+  }
+
   /** x + scale·y. */
   public static NDArray addScaled(NDArray x, NDArray y, double scale) {
     return call("add_scaled", x, y, scale);

@@ -27,6 +27,8 @@ class Kernels(Module):
     return torch.add(x, y)
   def scale(self: __torch__.Kernels, x: Tensor, scale: float) -> Tensor:
     return torch.mul(x, scale)
+  def scale_rounded(self: __torch__.Kernels, x: Tensor, scale: float) -> Tensor:
+    return torch.mul(x, torch.new_full(x, [], scale))
   def add_scaled(self: __torch__.Kernels, x: Tensor, y: Tensor, scale: float) -> Tensor:
     return torch.add(x, y, alpha=scale)
   def add_(self: __torch__.Kernels, x: Tensor, y: Tensor, scale: float) -> Tensor:

@@ -2,12 +2,17 @@ package dev.medley.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.medley.Fixtures;
 import dev.medley.engine.Prediction.Generation;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -117,9 +122,9 @@ class GeneratorTest {
           .isEqualTo(
               new RowError(
                   RowError.Code.TEXT_TOO_LONG,
-                  "text: its tokens and those to come, 26, take more than the memory for keys and"
-                      + " values has places for, 16; raise cache-memory, or ask for fewer new"
-                      + " tokens"));
+                  "text: expected fewer tokens, prompt and continuation together, than the memory"
+                      + " for keys and values has places for, 16, found 20; raise cache-memory, or"
+                      + " ask for fewer new tokens"));
       assertThat(results.get(0).prediction()).isNotNull();
       assertThat(results.get(2).prediction()).isNotNull();
     }
@@ -184,6 +189,78 @@ class GeneratorTest {
       Generation generation = (Generation) results.get(1).prediction();
       assertThat(generation.generatedTokens()).isEqualTo(2); // the model has positions for 64
       assertThat(generation.finishReason()).isEqualTo(FinishReason.LENGTH);
+    }
+  }
+
+  /** Rows start with room for 64 tokens, take more, and make room for those that came before. */
+  @Test
+  void rowsThatOutgrowTheirRoomGetMoreOrWaitAgain() {
+    DecoderFolder.of("llama", folder);
+    TextGeneration task = TextGeneration.AUTO.withMaxNewTokens(60).withEosTokenIds(List.of());
+    List<Request> requests = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      requests.add(Request.of("t" + (9 + i), SETS.get(i % SETS.size())));
+    }
+    String longRope = "\"max_position_embeddings\": 64";
+    replaceInConfig(longRope, "\"max_position_embeddings\": 640");
+    TextGeneration longer = task.withMaxNewTokens(200);
+    List<Result> roomy;
+    try (Engine engine = Engine.load(spec("llama", longer, Batching.DEFAULT))) {
+      roomy = engine.run(requests);
+    }
+    Batching tight = new Batching(8, 4096, 2048, 0, true, 420L * 2 * 2 * 8 * 4);
+    try (Engine engine = Engine.load(spec("llama", longer, tight))) {
+      List<Result> results = engine.run(requests);
+      for (int i = 0; i < results.size(); i++) {
+        assertSame(results.get(i), roomy.get(i));
+        assertThat(tokens(results.get(i))).hasSize(200);
+      }
+    }
+  }
+
+  private void replaceInConfig(String text, String by) {
+    try {
+      Path config = folder.resolve("config.json");
+      String json = Files.readString(config);
+      assertThat(json).contains(text);
+      Files.writeString(config, json.replace(text, by));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A row whose numbers overflow leaves NaN where others' keys will be. */
+  @Test
+  void aRowThatOverflowsChangesNoOther() throws IOException {
+    DecoderFolder.of("llama", folder);
+    Path broken = Files.createDirectories(folder.resolve("broken"));
+    Path lora = Fixtures.path("decoders/llama/adapters/lora");
+    Files.copy(
+        lora.resolve("adapter_model.safetensors"), broken.resolve("adapter_model.safetensors"));
+    String config = Files.readString(lora.resolve("adapter_config.json"));
+    assertThat(config).contains("\"lora_alpha\": ");
+    Files.writeString(
+        broken.resolve("adapter_config.json"),
+        config.replaceAll("\"lora_alpha\": \\d+", "\"lora_alpha\": 9e38"));
+    TextGeneration task = TextGeneration.AUTO.withMaxNewTokens(13);
+    EngineSpec spec =
+        EngineSpec.of(
+                folder.toString(), task, Map.of("broken", AdapterSource.of(broken.toString())))
+            .with(new Batching(2, 64, 100, 0, true, 40L * 2 * 2 * 8 * 4));
+    try (Engine engine = Engine.load(spec)) {
+      Request bad = Request.of("t9 t8 t7 t6 t5 t9 t8 t7", "broken");
+      Request good = Request.of("t9 t8");
+      Request longer = Request.of("t9 t8 t7 t6 t5");
+      Result alone = engine.run(List.of(good)).get(0);
+      List<Result> results = engine.run(List.of(bad, bad, good, longer, good, bad, good, longer));
+
+      assertThat(results.get(0).error().code()).isEqualTo(RowError.Code.LOGITS_NOT_FINITE);
+      assertThat(results.get(0).error().message())
+          .isEqualTo("expected finite logits, found NaN or infinity at token 8");
+      for (int i : new int[] {2, 4, 6}) {
+        assertSame(results.get(i), alone);
+      }
+      assertThat(results.get(3).error()).isNull();
     }
   }
 

@@ -69,6 +69,33 @@ class LowRankBankTest {
     }
   }
 
+  @Test
+  void aSetMayHaveSeveralSlices() {
+    try (NDManager owner = NDManager.newBaseManager();
+        LowRankBank bank = new LowRankBank(owner)) {
+      TextModel model = DecoderFixture.load("llama", owner).model();
+      AdapterSet one = adapter(model, "lora", owner);
+      AdapterSet other = adapter(model, "rslora", owner);
+      List<long[]> ids = List.of(new long[] {9, 5}, new long[] {60}, new long[] {7, 8, 70});
+      assertSame(model, ids, List.of(one, other, one), bank, owner);
+    }
+  }
+
+  @Test
+  void farApartSlotsAreNotPadded() {
+    try (NDManager owner = NDManager.newBaseManager();
+        LowRankBank bank = new LowRankBank(owner)) {
+      TextModel model = DecoderFixture.load("llama", owner).model();
+      List<AdapterSet> sets = new ArrayList<>();
+      for (int i = 0; i < 9; i++) {
+        sets.add(adapter(model, "lora", owner));
+      }
+      assertThat(bank.suits("layers.0.self_attn.q_proj", RowGroups.of(sets))).isTrue();
+      List<AdapterSet> ends = List.of(sets.get(0), sets.get(8));
+      assertThat(bank.suits("layers.0.self_attn.q_proj", RowGroups.of(ends))).isFalse();
+    }
+  }
+
   /** As many tokens of every set, in the order in which they came. */
   @Test
   void evenSlicesGetWhatEachGetsByItself() {

@@ -40,7 +40,9 @@ public final class KvCache implements AutoCloseable {
    * @param width numbers of a token's keys in a layer
    */
   public KvCache(NDManager parent, int layers, int width, Precision precision, long tokens) {
-    pageSize = (int) Math.min(PAGE, Long.highestOneBit(Math.max(LEAST, tokens / FEWEST)));
+    pageSize =
+        (int)
+            Math.min(PAGE, Long.highestOneBit(Math.max(Math.min(LEAST, tokens), tokens / FEWEST)));
     pages = new Page[(int) Math.max(1, Math.min(Integer.MAX_VALUE / pageSize, tokens / pageSize))];
     for (int i = 0; i < pages.length; i++) {
       pages[i] = new Page(i);
@@ -94,7 +96,7 @@ public final class KvCache implements AutoCloseable {
     for (int i = 0; best == null && i < pages.length; i++) {
       if (pages[i].isFree()) {
         best = pages[i];
-        best.cut(pageSize / Math.max(tokens, LEAST));
+        best.cut(Math.max(1, pageSize / Math.max(tokens, LEAST)));
       }
     }
     for (int i = 0; best == null && i < pages.length; i++) { // however large the slots are
@@ -112,12 +114,37 @@ public final class KvCache implements AutoCloseable {
         first.span(count);
         for (int j = 1; j < count; j++) {
           pages[first.number + j].within = true;
-          pages[first.number + j].clear();
         }
         return first.take();
       }
     }
     return null;
+  }
+
+  /**
+   * What is masked is multiplied by 0, which makes NaN of what memory may hold at first, and of
+   * what a row left whose numbers went out of bounds.
+   */
+  private void clear(Slot slot) {
+    for (int layer = 0; layer < keys.size(); layer++) {
+      for (NDArray all : List.of(keys.get(layer), values.get(layer))) {
+        try (NDArray mine = Kernels.rows(all, slot.start(), slot.size())) {
+          Kernels.zeroInto(mine);
+        }
+      }
+    }
+  }
+
+  /** Copies the keys and values of a row's first tokens to another slot. */
+  public void move(Slot from, Slot to, int tokens) {
+    for (int layer = 0; tokens > 0 && layer < keys.size(); layer++) {
+      for (NDArray all : List.of(keys.get(layer), values.get(layer))) {
+        try (NDArray old = Kernels.rows(all, from.start(), tokens);
+            NDArray mine = Kernels.rows(all, to.start(), tokens)) {
+          Kernels.copyInto(mine, old);
+        }
+      }
+    }
   }
 
   /** Gives a slot back. */
@@ -153,7 +180,6 @@ public final class KvCache implements AutoCloseable {
     int slotSize;
     int taken;
     boolean within; // a page before it that spans several
-    boolean wasUsed;
     boolean[] used;
 
     Page(int number) {
@@ -179,26 +205,12 @@ public final class KvCache implements AutoCloseable {
       spans = 1;
       slotSize = pageSize / slots;
       used = new boolean[slots];
-      clear();
     }
 
     void span(int count) {
       spans = count;
       slotSize = count * pageSize;
       used = new boolean[1];
-      clear();
-    }
-
-    /** What is masked is multiplied by 0, which makes NaN of what memory may hold at first. */
-    void clear() {
-      for (int layer = 0; !wasUsed && layer < keys.size(); layer++) {
-        for (NDArray all : List.of(keys.get(layer), values.get(layer))) {
-          try (NDArray mine = Kernels.rows(all, (long) number * pageSize, pageSize)) {
-            Kernels.zeroInto(mine);
-          }
-        }
-      }
-      wasUsed = true;
     }
 
     Slot take() {
@@ -208,7 +220,9 @@ public final class KvCache implements AutoCloseable {
       }
       used[index] = true;
       taken++;
-      return new Slot(this, index, number * pageSize, slotSize);
+      Slot slot = new Slot(this, index, number * pageSize, slotSize);
+      clear(slot);
+      return slot;
     }
   }
 

@@ -51,14 +51,23 @@ public final class Rope {
    * @param maxPositions {@code max_position_embeddings}
    */
   public static Rope parse(JsonObject config, int headDim, int maxPositions) {
+    return parse(config, headDim, maxPositions, 0);
+  }
+
+  /**
+   * The same for a class whose {@code original_max_position_embeddings} stands outside and has a
+   * default; 0 for none.
+   */
+  public static Rope parse(JsonObject config, int headDim, int maxPositions, int original) {
     double theta = config.positiveNumber("rope_theta", 10_000);
     double share = config.positiveNumber("partial_rotary_factor", 1);
     JsonObject scaling = config.object("rope_scaling");
     JsonObject parameters = config.object("rope_parameters");
     JsonObject rope = scaling == null ? parameters : scaling;
-    long original = config.positiveInteger("original_max_position_embeddings", 0L + maxPositions);
-    boolean outside = config.has("original_max_position_embeddings");
-    return parse(rope, config, theta, share, headDim, maxPositions, outside ? original : 0);
+    boolean outside = original > 0 || config.has("original_max_position_embeddings");
+    long orElse = Math.max(1, original);
+    long first = config.positiveInteger("original_max_position_embeddings", orElse);
+    return parse(rope, config, theta, share, headDim, maxPositions, outside ? first : 0);
   }
 
   /** One of several in a model, such as Gemma 3's for layers of each kind; null for the default. */
@@ -170,6 +179,7 @@ public final class Rope {
 
   private static Rope yarn(Spec spec, JsonObject rope, double original) {
     double factor = rope.positiveNumber("factor", spec.maxPositions / original);
+    rope.ignore("finetuned"); // how the checkpoint was made
     double mscale = rope.number("mscale", 0);
     double mscaleAll = rope.number("mscale_all_dim", 0);
     double byLength =
