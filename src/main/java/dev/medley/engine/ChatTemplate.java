@@ -100,6 +100,19 @@ final class ChatTemplate {
     return template != null;
   }
 
+  /** Throws IllegalArgumentException where the folder has no template. */
+  void checkExists() {
+    if (!exists()) {
+      throw new IllegalArgumentException(
+          folder
+              + ": messages need a chat template, found neither "
+              + FILE
+              + " nor chat_template in "
+              + CONFIG
+              + "; add one, or give prompts instead of messages");
+    }
+  }
+
   /**
    * The text of a chat, with what the assistant's answer begins with. Where the last message is the
    * assistant's, the text ends where that message does, and the model goes on with it.
@@ -113,15 +126,7 @@ final class ChatTemplate {
 
   /** The same at another time, which some templates write down. */
   String render(List<Message> messages, Clock clock) {
-    if (template == null) {
-      throw new IllegalArgumentException(
-          folder
-              + ": messages need a chat template, found neither "
-              + FILE
-              + " nor chat_template in "
-              + CONFIG
-              + "; add one, or give prompts instead of messages");
-    }
+    checkExists();
     if (messages.isEmpty()) {
       throw new IllegalArgumentException("messages: expected at least one, got none");
     }

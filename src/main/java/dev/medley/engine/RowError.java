@@ -5,7 +5,7 @@ public record RowError(Code code, String message) {
 
   /** What went wrong, for counting and filtering. */
   public enum Code {
-    /** The text is null. */
+    /** The text, the chat or the completion is null. */
     TEXT_NULL,
     /** The text has no character, or none that makes a token. */
     TEXT_EMPTY,

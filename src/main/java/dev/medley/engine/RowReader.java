@@ -77,6 +77,9 @@ final class RowReader {
   }
 
   private Row read(Request request) {
+    if (request.error() != null) {
+      return new Row(new Result(null, request.error()));
+    }
     boolean isChat = request.messages() != null;
     Task task = engine.spec().task();
     if (isChat && !(task instanceof TextGeneration)) {

@@ -41,18 +41,24 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
 
   /** Checks all of it; finds every problem rather than the first. */
   public static Validation of(EngineSpec given, Storage storage) {
+    return of(given, storage, new ArrayList<>());
+  }
+
+  /** The same where rows hold chats: checks also the template that writes them. */
+  public static Validation ofChats(EngineSpec given, Storage storage) {
     List<String> problems = new ArrayList<>();
+    Location folder = Location.of(given.base());
+    noting(problems, () -> ChatTemplate.of(storage, folder).checkExists());
+    return of(given, storage, problems);
+  }
+
+  private static Validation of(EngineSpec given, Storage storage, List<String> problems) {
     EngineSpec spec = SetManifest.expand(given, storage, problems);
-    TextModel base = null;
-    try {
-      base = TextModel.outline(storage, Location.of(spec.base()), spec.task().head());
-    } catch (LoadException e) {
-      problems.add(e.getMessage());
-    }
-    try {
-      checkTexts(spec, storage, base);
-    } catch (LoadException | IllegalArgumentException e) {
-      problems.add(e.getMessage());
+    TextModel base = outline(spec, storage, problems);
+    noting(problems, () -> checkTexts(spec, storage, base));
+    if (spec.task() instanceof TextGeneration asked && base != null) { // else config.json is none
+      Location folder = Location.of(spec.base());
+      noting(problems, () -> GenerationSettings.of(storage, folder, asked));
     }
     Map<String, AdapterSource> resolved = new LinkedHashMap<>();
     Map<String, Read> reads = new LinkedHashMap<>();
@@ -60,13 +66,29 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     for (var adapter : spec.adapters().entrySet()) {
       checks.add(check(adapter.getKey(), adapter.getValue(), base, storage, resolved, reads));
     }
-    try {
-      spec.namedSets().forEach((name, set) -> checkSet(name, set, spec, reads, problems));
-    } catch (IllegalArgumentException e) {
-      problems.add(e.getMessage());
-    }
+    noting(
+        problems,
+        () -> spec.namedSets().forEach((name, set) -> checkSet(name, set, spec, reads, problems)));
     EngineSpec ready = spec.with(spec.base(), resolved);
     return new Validation(ready, checks, problems);
+  }
+
+  /** Null and a problem where there is no such model. */
+  private static TextModel outline(EngineSpec spec, Storage storage, List<String> problems) {
+    try {
+      return TextModel.outline(storage, Location.of(spec.base()), spec.task().head());
+    } catch (LoadException e) {
+      problems.add(e.getMessage());
+      return null;
+    }
+  }
+
+  private static void noting(List<String> problems, Runnable check) {
+    try {
+      check.run();
+    } catch (LoadException | IllegalArgumentException e) {
+      problems.add(e.getMessage());
+    }
   }
 
   /** Makes the tokenizer as an executor will: it is the one part of an engine that costs little. */

@@ -21,13 +21,13 @@ import java.util.stream.StreamSupport;
  * A decoder of the fixtures with a tokenizer that writes token 7 as {@code t7}, so that a text can
  * have any ids.
  */
-final class DecoderFolder {
+public final class DecoderFolder {
   private static final int VOCAB = 121;
 
   private DecoderFolder() {}
 
   /** Copies {@code decoders/name} without its adapters. */
-  static Path of(String name, Path folder) {
+  public static Path of(String name, Path folder) {
     try {
       for (String file : List.of("config.json", "model.safetensors")) {
         Files.copy(Fixtures.path("decoders/" + name).resolve(file), folder.resolve(file));
@@ -56,8 +56,22 @@ final class DecoderFolder {
     }
   }
 
+  /** The same with a chat template: {@code t20} before what a user says, {@code t21} otherwise. */
+  public static Path ofChats(String name, Path folder) {
+    of(name, folder);
+    String template =
+        "{% for message in messages %}{{ 't20 ' if message.role == 'user' else 't21 ' }}"
+            + "{{ message.content + ' ' }}{% endfor %}t22";
+    try {
+      Files.writeString(folder.resolve("chat_template.jinja"), template);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return folder;
+  }
+
   /** All adapters of {@code decoders/name}. */
-  static Map<String, AdapterSource> adapters(String name) {
+  public static Map<String, AdapterSource> adapters(String name) {
     Map<String, AdapterSource> sources = new LinkedHashMap<>();
     for (String adapter : Fixtures.folders("decoders/" + name + "/adapters")) {
       String path = Fixtures.path("decoders/" + name + "/adapters/" + adapter).toString();
@@ -67,18 +81,18 @@ final class DecoderFolder {
   }
 
   /** The text of these tokens. */
-  static String text(long[] ids) {
+  public static String text(long[] ids) {
     return Arrays.stream(ids).mapToObj(id -> "t" + id).collect(Collectors.joining(" "));
   }
 
   /** What PEFT generates after a prompt under a set; {@code greedy} ends in 1 where eos came. */
-  record Generated(String set, long[] ids, int maxNewTokens, int[] greedy) {
-    Request request() {
+  public record Generated(String set, long[] ids, int maxNewTokens, int[] greedy) {
+    public Request request() {
       return Request.of(text(ids), set);
     }
   }
 
-  static List<Generated> generated(String name) {
+  public static List<Generated> generated(String name) {
     try {
       JsonNode list =
           new ObjectMapper()

@@ -264,6 +264,20 @@ class GeneratorTest {
     }
   }
 
+  @Test
+  void aRowThatCannotBeAskedForKeepsItsPlaceAndGetsItsError() {
+    DecoderFolder.of("llama", folder);
+    TextGeneration task = TextGeneration.AUTO.withMaxNewTokens(2);
+    RowError error = new RowError(RowError.Code.TEXT_NULL, "messages: expected an array");
+    try (Engine engine = Engine.load(spec("llama", task, Batching.DEFAULT))) {
+      List<Result> results =
+          engine.run(List.of(Request.of("t5"), Request.failed(error), Request.of("t5")));
+      assertThat(results.get(1)).isEqualTo(new Result(null, error));
+      assertThat(results.get(0).prediction()).isNotNull();
+      assertThat(results.get(2).prediction()).isNotNull();
+    }
+  }
+
   private static List<Integer> tokens(Result result) {
     return Arrays.stream(((Generation) result.prediction()).tokens()).boxed().toList();
   }

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a driver finds before an executor does. */
 class ValidationTest {
@@ -98,5 +99,68 @@ class ValidationTest {
   void labelsThatFitAreNoProblem() {
     EngineSpec spec = labelled("bert-sequence", "head-2-labels", List.of("no", "yes"));
     assertThat(Validation.of(spec, Storage.standard()).adapters().get(0).problems()).isEmpty();
+  }
+
+  private static EngineSpec decoder(Path folder, Task task) {
+    DecoderFolder.of("llama", folder);
+    return EngineSpec.of(folder.toString(), task, Map.of());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"text-generation", "text-scoring"})
+  void taskThatTheArchitectureCannotDoIsFound(String task) {
+    Path bert = Fixtures.path("models/bert-sequence");
+    Task asked = task.equals("text-scoring") ? TextScoring.AUTO : TextGeneration.AUTO;
+    assertThat(baseProblems(EngineSpec.of(bert.toString(), asked, Map.of())))
+        .containsExactly(
+            bert
+                + "/config.json: model_type: expected one of [gpt2, llama, mistral, qwen2, qwen3,"
+                + " gemma2, gemma3_text, phi3] for this task, found bert");
+  }
+
+  @Test
+  void generationConfigThatAsksForSomethingElseIsFound(@TempDir Path folder) throws IOException {
+    EngineSpec spec = decoder(folder, TextGeneration.AUTO);
+    Path file = folder.resolve("generation_config.json");
+    Files.writeString(file, "{\"num_beams\": 4, \"do_sample\": true, \"top_p\": 2}");
+    assertThat(baseProblems(spec))
+        .singleElement()
+        .asString()
+        .startsWith(file + ": 2 problems:\n")
+        .contains("num_beams: ")
+        .contains("top_p: expected a number above 0 and at most 1, found 2");
+    assertThat(baseProblems(EngineSpec.of(folder.toString(), TextScoring.AUTO, Map.of())))
+        .isEmpty();
+  }
+
+  @Test
+  void lengthBeyondADecodersPositionsIsFound(@TempDir Path folder) {
+    Batching long65 = new Batching(8, 999, 64, 65, true);
+    assertThat(baseProblems(decoder(folder, TextGeneration.AUTO).with(long65)))
+        .containsExactly("max-length: expected at most 64, the positions of this model, got 65");
+  }
+
+  private static List<String> chatProblems(EngineSpec spec) {
+    return Validation.ofChats(spec, Storage.standard()).problems();
+  }
+
+  @Test
+  void chatTemplateIsCheckedWhereRowsHoldChats(@TempDir Path folder) throws IOException {
+    EngineSpec spec = decoder(folder, TextGeneration.AUTO);
+    assertThat(chatProblems(spec))
+        .containsExactly(
+            folder
+                + ": messages need a chat template, found neither chat_template.jinja nor"
+                + " chat_template in tokenizer_config.json; add one, or give prompts instead of"
+                + " messages");
+    Files.writeString(folder.resolve("chat_template.jinja"), "{% for m in messages %}");
+    assertThat(chatProblems(spec))
+        .containsExactly(
+            folder
+                + "/chat_template.jinja: chat_template: line 1: Unexpected end of template,"
+                + " expected endfor or else; correct the template, or write the prompts yourself");
+    assertThat(baseProblems(spec)).isEmpty();
+    Files.writeString(folder.resolve("chat_template.jinja"), "{{ messages[0].content }}");
+    assertThat(chatProblems(spec)).isEmpty();
   }
 }
