@@ -5,9 +5,13 @@ import dev.medley.engine.Prediction;
 import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Prediction.Embedding;
 import dev.medley.engine.Prediction.Entities;
+import dev.medley.engine.Prediction.Generation;
+import dev.medley.engine.Prediction.Likelihood;
 import dev.medley.engine.RowError;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
+import dev.medley.engine.TextGeneration;
+import dev.medley.engine.TokenClassification;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataType;
@@ -23,6 +27,14 @@ final class PredictionColumns {
           "struct<label:string,score:float,scores:array<struct<label:string,score:float>>>");
   private static final DataType ENTITIES =
       DataType.fromDDL("array<struct<word:string,label:string,score:float,start:int,end:int>>");
+  private static final DataType GENERATION =
+      DataType.fromDDL(
+          "struct<text:string,tokens:array<int>,finish_reason:string,prompt_tokens:int,"
+              + "generated_tokens:int>");
+  private static final DataType LIKELIHOOD =
+      DataType.fromDDL(
+          "struct<log_likelihood:double,perplexity:double,tokens:array<int>,"
+              + "log_probs:array<float>,is_greedy:boolean>");
 
   private PredictionColumns() {}
 
@@ -31,7 +43,13 @@ final class PredictionColumns {
     if (task instanceof FeatureExtraction) {
       return EMBEDDING;
     }
-    return task instanceof TextClassification ? CLASSIFICATION : ENTITIES;
+    if (task instanceof TextClassification) {
+      return CLASSIFICATION;
+    }
+    if (task instanceof TokenClassification) {
+      return ENTITIES;
+    }
+    return task instanceof TextGeneration ? GENERATION : LIKELIHOOD;
   }
 
   /** A prediction of that type; null for none. */
@@ -50,6 +68,22 @@ final class PredictionColumns {
       return found.entities().stream()
           .map(e -> RowFactory.create(e.word(), e.label(), e.score(), e.start(), e.end()))
           .toArray();
+    }
+    if (prediction instanceof Generation made) {
+      return RowFactory.create(
+          made.text(),
+          made.tokens(),
+          made.finishReason().toString(),
+          made.promptTokens(),
+          made.generatedTokens());
+    }
+    if (prediction instanceof Likelihood scored) {
+      return RowFactory.create(
+          scored.logLikelihood(),
+          scored.perplexity(),
+          scored.tokens(),
+          scored.logProbs(),
+          scored.isGreedy());
     }
     return null;
   }

@@ -2,12 +2,11 @@ package dev.medley.spark;
 
 import dev.medley.engine.Request;
 import dev.medley.engine.Result;
+import dev.medley.engine.Results;
 import dev.medley.engine.RowException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
@@ -19,17 +18,10 @@ import org.apache.spark.util.TaskCompletionListener;
 /**
  * What a task does with its partition.
  *
- * @param text index of the text column
- * @param adapter index of the adapter column; -1 for none
- * @param adapterIsArray whether that holds arrays
+ * @param fields of its rows
  * @param counters null for none
  */
-record ScorePartition(
-    Broadcast<byte[]> shared,
-    int text,
-    int adapter,
-    boolean adapterIsArray,
-    ScoringCounters counters)
+record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCounters counters)
     implements MapPartitionsFunction<Row, Row> {
 
   @Override
@@ -52,7 +44,7 @@ record ScorePartition(
   private final class Scored implements Iterator<Row> {
     private final ExecutorEngines.Lease lease;
     private final TaskContext task;
-    private final Iterator<Result> results;
+    private final Results results;
 
     /** Rows whose results are still to come. */
     private final ArrayDeque<Row> ahead = new ArrayDeque<>();
@@ -91,9 +83,13 @@ record ScorePartition(
     synchronized void close() {
       closed = true;
       ahead.clear();
-      int adapterLoads = lease.close();
-      if (counters != null) {
-        counters.addAdapterLoads(adapterLoads);
+      try {
+        results.close(); // while the engine is certainly open
+      } finally {
+        int adapterLoads = lease.close();
+        if (counters != null) {
+          counters.addAdapterLoads(adapterLoads);
+        }
       }
     }
 
@@ -114,21 +110,9 @@ record ScorePartition(
       public Request next() {
         Row row = rows.next();
         ahead.add(row);
-        return request(row);
+        return fields.request(row);
       }
     }
-  }
-
-  private Request request(Row row) {
-    String words = row.getString(text);
-    if (adapter < 0 || row.isNullAt(adapter)) {
-      return Request.of(words);
-    }
-    List<String> set =
-        adapterIsArray
-            ? new ArrayList<>(row.<String>getList(adapter))
-            : List.of(row.getString(adapter));
-    return new Request(words, set);
   }
 
   private static Row scored(Row row, Result result) {

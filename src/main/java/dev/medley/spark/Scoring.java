@@ -4,6 +4,8 @@ import dev.medley.engine.AdapterSource;
 import dev.medley.engine.BaseModel;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.Task;
+import dev.medley.engine.TextGeneration;
+import dev.medley.engine.TextScoring;
 import dev.medley.io.Location;
 import dev.medley.io.Nearest;
 import java.util.ArrayList;
@@ -11,6 +13,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -21,7 +25,11 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.ByteType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.IntegerType;
+import org.apache.spark.sql.types.LongType;
+import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -29,6 +37,37 @@ import scala.Tuple2;
 
 /** Scores the rows of a Dataset, each under its own adapter. */
 public final class Scoring {
+  /** What a column may be. */
+  private record Expected(String types, Predicate<DataType> fits) {}
+
+  private static final Expected TEXT = new Expected("string", StringType.class::isInstance);
+  private static final Expected ADAPTER =
+      new Expected(
+          "string or array<string>",
+          type -> type instanceof StringType || isArray(type, StringType.class::isInstance));
+  private static final Expected SEED =
+      new Expected(
+          "bigint or a smaller integer",
+          type ->
+              type instanceof LongType
+                  || type instanceof IntegerType
+                  || type instanceof ShortType
+                  || type instanceof ByteType);
+
+  /** A field more would be lost, which a template might ask for. */
+  private static final Expected MESSAGES =
+      new Expected(
+          "array<struct<role:string,content:string>>",
+          type ->
+              isArray(
+                  type,
+                  element ->
+                      element instanceof StructType message
+                          && message.size() == 2
+                          && Set.of(message.fieldNames()).equals(Set.of("role", "content"))
+                          && Arrays.stream(message.fields())
+                              .allMatch(field -> field.dataType() instanceof StringType)));
+
   private Scoring() {}
 
   /**
@@ -57,13 +96,10 @@ public final class Scoring {
             new org.apache.spark.util.SerializableConfiguration(conf));
     Broadcast<byte[]> broadcast =
         JavaSparkContext.fromSparkContext(session.sparkContext()).broadcast(shared.toBytes());
-    int adapter = columns.adapter() == null ? -1 : in.fieldIndex(columns.adapter());
-    boolean adapterIsArray = adapter >= 0 && in.apply(adapter).dataType() instanceof ArrayType;
     Dataset<Row> scored =
         rows.toDF()
             .mapPartitions(
-                new ScorePartition(
-                    broadcast, in.fieldIndex(columns.text()), adapter, adapterIsArray, counters),
+                new ScorePartition(broadcast, RequestFields.of(in, columns), counters),
                 Encoders.row(out));
     return restored(scored, out);
   }
@@ -74,16 +110,24 @@ public final class Scoring {
    * @throws IllegalArgumentException with everything that is wrong with the columns that go in
    */
   public static StructType schema(StructType in, Task task, ScoringColumns columns) {
-    orThrow(problems(in, columns));
+    orThrow(problems(in, task, columns));
     return in.add(columns.prediction(), PredictionColumns.type(task), true)
         .add(columns.error(), PredictionColumns.ERROR, true);
   }
 
-  static List<String> problems(StructType in, ScoringColumns columns) {
+  static List<String> problems(StructType in, Task task, ScoringColumns columns) {
     List<String> problems = new ArrayList<>();
-    checkInput(in, "text", columns.text(), "string", problems);
-    if (columns.adapter() != null) {
-      checkInput(in, "adapter", columns.adapter(), "string or array<string>", problems);
+    checkInput(in, "text", columns.text(), TEXT, problems);
+    checkInput(in, "messages", columns.messages(), MESSAGES, problems);
+    checkInput(in, "completion", columns.completion(), TEXT, problems);
+    checkInput(in, "seed", columns.seed(), SEED, problems);
+    checkInput(in, "adapter", columns.adapter(), ADAPTER, problems);
+    if (!(task instanceof TextGeneration)) {
+      checkNone("messages", columns.messages(), task, TextGeneration.AUTO, problems);
+      checkNone("seed", columns.seed(), task, TextGeneration.AUTO, problems);
+    }
+    if (!(task instanceof TextScoring)) {
+      checkNone("completion", columns.completion(), task, TextScoring.AUTO, problems);
     }
     for (String name : List.of(columns.prediction(), columns.error())) {
       // names that differ in case alone are one name to Spark
@@ -110,8 +154,31 @@ public final class Scoring {
     }
   }
 
+  /** A column that the task would not look at. */
+  private static void checkNone(
+      String role, String name, Task task, Task other, List<String> problems) {
+    if (name != null) {
+      problems.add(
+          role
+              + " column "
+              + name
+              + ": expected none for "
+              + task.pipeline()
+              + "; it is for "
+              + other.pipeline());
+    }
+  }
+
+  private static boolean isArray(DataType type, Predicate<DataType> element) {
+    return type instanceof ArrayType array && element.test(array.elementType());
+  }
+
+  /** {@code name} is null for a column that is not asked for. */
   private static void checkInput(
-      StructType in, String role, String name, String expected, List<String> problems) {
+      StructType in, String role, String name, Expected expected, List<String> problems) {
+    if (name == null) {
+      return;
+    }
     List<StructField> found =
         Arrays.stream(in.fields()).filter(field -> field.name().equals(name)).toList();
     String asked = role + " column " + name + ": expected ";
@@ -119,22 +186,14 @@ public final class Scoring {
       List<String> names = List.of(in.fieldNames());
       problems.add(
           asked
-              + expected
+              + expected.types
               + ", found no such column among "
               + String.join(", ", names)
               + Nearest.name(name, names).map(near -> "; did you mean " + near + "?").orElse(""));
     } else if (found.size() > 1) {
       problems.add(asked + "one, found " + found.size() + " of that name");
-    } else {
-      DataType type = found.get(0).dataType();
-      boolean fits =
-          type instanceof StringType
-              || (role.equals("adapter")
-                  && type instanceof ArrayType array
-                  && array.elementType() instanceof StringType);
-      if (!fits) {
-        problems.add(asked + expected + ", found " + type.simpleString());
-      }
+    } else if (!expected.fits.test(found.get(0).dataType())) {
+      problems.add(asked + expected.types + ", found " + found.get(0).dataType().simpleString());
     }
   }
 

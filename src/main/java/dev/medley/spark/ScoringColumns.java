@@ -5,24 +5,65 @@ import java.io.Serializable;
 /**
  * Names of the columns that scoring reads and writes. Names are exact: a dot in one is part of it.
  *
- * @param text of type string
+ * @param text of type string: texts, or prompts; null where chats take its place
+ * @param messages of type {@code array<struct<role:string,content:string>>}: chats, for text
+ *     generation; null for none
+ * @param completion of type string: what text-scoring scores after the prompt; null for the text
+ *     itself
+ * @param seed of an integer type: a row's own seed, for text generation; null for none
  * @param adapter of type string or {@code array<string>}; null for every row under the base alone
  * @param prediction to be added
  */
-public record ScoringColumns(String text, String adapter, String prediction)
+public record ScoringColumns(
+    String text, String messages, String completion, String seed, String adapter, String prediction)
     implements Serializable {
-  /** Throws IllegalArgumentException for a name that is missing or blank. */
+  /**
+   * Throws IllegalArgumentException for a name that is missing or blank, and for both texts and
+   * chats.
+   */
   public ScoringColumns {
-    named("text", text);
-    named("prediction", prediction);
-    if (adapter != null) {
-      named("adapter", adapter);
+    if (messages == null) {
+      named("text", text);
+    } else if (text != null) {
+      throw new IllegalArgumentException(
+          "messages column: expected none beside the text column " + text + ", got " + messages);
     }
+    optional("messages", messages);
+    optional("completion", completion);
+    optional("seed", seed);
+    optional("adapter", adapter);
+    named("prediction", prediction);
+  }
+
+  /** Texts. */
+  public ScoringColumns(String text, String adapter, String prediction) {
+    this(text, null, null, null, adapter, prediction);
+  }
+
+  /** Chats. */
+  public static ScoringColumns ofChats(String messages, String adapter, String prediction) {
+    return new ScoringColumns(null, messages, null, null, adapter, prediction);
+  }
+
+  /** The same with completions of the texts, which are prompts then. */
+  public ScoringColumns withCompletion(String column) {
+    return new ScoringColumns(text, messages, column, seed, adapter, prediction);
+  }
+
+  /** The same with seeds. */
+  public ScoringColumns withSeed(String column) {
+    return new ScoringColumns(text, messages, completion, column, adapter, prediction);
   }
 
   /** The column beside the prediction that says what is wrong with a row. */
   public String error() {
     return prediction + "_error";
+  }
+
+  private static void optional(String role, String column) {
+    if (column != null) {
+      named(role, column);
+    }
   }
 
   private static void named(String role, String column) {

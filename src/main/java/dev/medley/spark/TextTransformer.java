@@ -164,6 +164,19 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   /** What is asked of the model, with the options that the parameters give. */
   abstract Task task();
 
+  /** The columns that the parameters name. */
+  ScoringColumns columns() {
+    return new ScoringColumns(getInputCol(), getAdapterCol(), getOutputCol());
+  }
+
+  /** Adds what is wrong with a subclass's own parameters. */
+  void check(List<String> problems) {}
+
+  /** Most bytes for keys and values of a task; 0 for a number that fits. */
+  long cacheBytes() {
+    return Batching.DEFAULT.cacheMemory();
+  }
+
   abstract T self();
 
   @Override
@@ -417,7 +430,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
    */
   @Override
   public StructType transformSchema(StructType in) {
-    List<String> problems = Scoring.problems(in, columns());
+    List<String> problems = Scoring.problems(in, task(), columns());
+    check(problems);
     if (getModel() == null || getModel().isBlank()) {
       problems.add("model: expected the path or URI of a base model, found none; call setModel");
     }
@@ -439,7 +453,10 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   }
 
   private EngineSpec validated(Storage storage) {
-    Validation validation = Validation.of(spec(), storage);
+    Validation validation =
+        columns().messages() == null
+            ? Validation.of(spec(), storage)
+            : Validation.ofChats(spec(), storage);
     validation.orThrow();
     for (var adapter : validation.adapters()) {
       if (!adapter.problems().isEmpty()) {
@@ -455,7 +472,12 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   private EngineSpec spec() {
     Batching batching =
         new Batching(
-            getBatchSize(), getBatchTokens(), getWindowRows(), getMaxLength(), getTruncation());
+            getBatchSize(),
+            getBatchTokens(),
+            getWindowRows(),
+            getMaxLength(),
+            getTruncation(),
+            cacheBytes());
     return new EngineSpec(
         getModel(),
         task(),
@@ -467,10 +489,6 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
         OnError.valueOf(upper(getOnError())));
   }
 
-  private ScoringColumns columns() {
-    return new ScoringColumns(getInputCol(), getAdapterCol(), getOutputCol());
-  }
-
   private Map<String, AdapterSource> sources() {
     return AdaptersJson.read(getOrDefault(adapters));
   }
@@ -480,7 +498,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     return self();
   }
 
-  private String orNull(Param<String> param) {
+  /** Null for a parameter that is not set. */
+  final <V> V orNull(Param<V> param) {
     return isSet(param) ? getOrDefault(param) : null;
   }
 
@@ -518,7 +537,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   }
 
   /** A validator that says itself what is wrong; Spark's own says only that something is. */
-  private static <V> Function1<V, Object> check(Check<V> check) {
+  static <V> Function1<V, Object> check(Check<V> check) {
     return (Function1<V, Object> & Serializable)
         value -> {
           check.run(value);
@@ -526,7 +545,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
         };
   }
 
-  private interface Check<V> extends Serializable {
+  /** Throws IllegalArgumentException for a value that does not fit. */
+  interface Check<V> extends Serializable {
     void run(V value);
   }
 }

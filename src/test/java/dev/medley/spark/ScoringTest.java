@@ -27,6 +27,8 @@ import dev.medley.engine.RowError;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
+import dev.medley.engine.TextGeneration;
+import dev.medley.engine.TextScoring;
 import dev.medley.engine.TokenClassification;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -135,7 +137,13 @@ class ScoringTest {
             TextClassification.AUTO,
                 "struct<label:string,score:float,scores:array<struct<label:string,score:float>>>",
             TokenClassification.AUTO,
-                "array<struct<word:string,label:string,score:float,start:int,end:int>>");
+                "array<struct<word:string,label:string,score:float,start:int,end:int>>",
+            TextGeneration.AUTO,
+                "struct<text:string,tokens:array<int>,finish_reason:string,prompt_tokens:int,"
+                    + "generated_tokens:int>",
+            TextScoring.AUTO,
+                "struct<log_likelihood:double,perplexity:double,tokens:array<int>,"
+                    + "log_probs:array<float>,is_greedy:boolean>");
     types.forEach(
         (task, type) ->
             assertThat(Scoring.schema(LocalSpark.ROWS, task, COLUMNS))
@@ -442,6 +450,33 @@ class ScoringTest {
     assertThatThrownBy(() -> new ScoringColumns("text", " ", "prediction"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("adapter column: expected a name, got a blank one");
+  }
+
+  @Test
+  void columnsOfOtherTasksAreRefused() {
+    StructType in =
+        StructType.fromDDL(
+            "text string, c array<struct<role:string,content:string>>, s bigint, o string");
+    ScoringColumns columns = new ScoringColumns("text", null, "p");
+    assertThatThrownBy(
+            () ->
+                Scoring.schema(
+                    in, TextClassification.AUTO, columns.withCompletion("o").withSeed("s")))
+        .hasMessage(
+            """
+            2 problems:
+              seed column s: expected none for text-classification; it is for text-generation
+              completion column o: expected none for text-classification; it is for text-scoring""");
+    assertThatThrownBy(
+            () -> Scoring.schema(in, TextScoring.AUTO, ScoringColumns.ofChats("c", null, "p")))
+        .hasMessage("messages column c: expected none for text-scoring; it is for text-generation");
+    assertThat(Scoring.schema(in, TextScoring.AUTO, columns.withCompletion("o")).size())
+        .isEqualTo(6);
+    assertThatThrownBy(() -> new ScoringColumns("text", "c", null, null, null, "p"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("messages column: expected none beside the text column text, got c");
+    assertThatThrownBy(() -> new ScoringColumns(null, null, "p"))
+        .hasMessage("text column: expected a name, got none");
   }
 
   @Test

@@ -45,16 +45,54 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TransformersTest {
   private static final Path SEQUENCE = Fixtures.path("models/bert-sequence");
 
+  /** Without a default: the model's own word, or nothing. */
+  private static final List<String> OPTIONAL =
+      List.of(
+          "model",
+          "adapterCol",
+          "completionCol",
+          "doSample",
+          "eosTokenIds",
+          "maxNewTokens",
+          "messagesCol",
+          "minP",
+          "repetitionPenalty",
+          "seedCol",
+          "stop",
+          "temperature",
+          "topK of TextGenerator",
+          "topP");
+
   static List<Transformer> all() {
-    return List.of(new TextEmbedder(), new TextClassifier(), new TokenClassifier());
+    return List.of(
+        new TextEmbedder(),
+        new TextClassifier(),
+        new TokenClassifier(),
+        new TextGenerator(),
+        new TextScorer());
   }
 
-  /** Every parameter of all three, at a value that is not its default. */
+  /** Every parameter of all five, at a value that is not its default. */
   static List<Transformer> allSet() {
     return List.of(
         set(new TextEmbedder()).setPooling("cls").setNormalize("true"),
         set(new TextClassifier()).setTopK(2).setFunction("sigmoid"),
-        set(new TokenClassifier()).setIgnoreLabels("O", "MISC"));
+        set(new TokenClassifier()).setIgnoreLabels("O", "MISC"),
+        set(new TextGenerator())
+            .setMaxNewTokens(7)
+            .setDoSample(true)
+            .setTemperature(0.7)
+            .setTopK(0)
+            .setTopP(0.9)
+            .setMinP(0.1)
+            .setRepetitionPenalty(1.1)
+            .setStop("\n\n", "zornig ü")
+            .setEosTokenIds(2, 7)
+            .setSeed(1L << 40)
+            .setSeedCol("seed")
+            .setMessagesCol("chat")
+            .setCacheMemory(512L << 20),
+        set(new TextScorer()).setCompletionCol("answer"));
   }
 
   private static <T extends TextTransformer<T>> T set(T transformer) {
@@ -95,7 +133,8 @@ class TransformersTest {
       String name = Character.toUpperCase(param.name().charAt(0)) + param.name().substring(1);
       assertThat(methods).contains("set" + name, "get" + name);
       assertThat(param.doc()).hasSizeGreaterThan(9);
-      boolean optional = List.of("model", "adapterCol").contains(param.name());
+      String full = param.name() + " of " + transformer.getClass().getSimpleName();
+      boolean optional = OPTIONAL.contains(param.name()) || OPTIONAL.contains(full);
       assertThat(transformer.hasDefault(param)).as(param.name()).isEqualTo(!optional);
     }
   }
