@@ -1,6 +1,8 @@
 package dev.medley.job;
 
+import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigRenderOptions;
@@ -92,13 +94,45 @@ final class HoconObject {
     return optional(key, expected, value -> integer(value, least), orElse);
   }
 
+  /** A whole number; null when absent. */
+  Integer integer(String key) {
+    return optional(key, "an integer", value -> integer(value, Integer.MIN_VALUE), null);
+  }
+
+  /** The same of 64 bits. */
+  Long longInteger(String key) {
+    return optional(key, "an integer", HoconObject::integer, null);
+  }
+
+  /** A finite number; null when absent. */
+  Double number(String key) {
+    return optional(key, "a number", HoconObject::number, null);
+  }
+
+  /** A number of bytes with HOCON's units, such as {@code 512MiB} or {@code 2GB}. */
+  long bytes(String key, long orElse) {
+    return optional(key, "a size such as 512MiB", HoconObject::bytes, orElse);
+  }
+
   boolean bool(String key, boolean orElse) {
-    return word(key, Boolean.toString(orElse), List.of("true", "false")).equals("true");
+    Boolean value = bool(key);
+    return value == null ? orElse : value;
+  }
+
+  /** Null when absent. */
+  Boolean bool(String key) {
+    String word = word(key, null, List.of("true", "false"));
+    return word == null ? null : Boolean.valueOf(word);
   }
 
   /** A list of strings; null when absent. */
   List<String> strings(String key) {
     return optional(key, "a list of strings", this::texts, null);
+  }
+
+  /** A list of whole numbers; null when absent. */
+  List<Long> integers(String key) {
+    return optional(key, "a list of integers", HoconObject::integers, null);
   }
 
   /** Text by name; what is nested gets names with dots, as Spark's options have. */
@@ -163,7 +197,10 @@ final class HoconObject {
         String nearest =
             Nearest.name(key, known)
                 .map(name -> "the nearest known key is " + of(name))
-                .orElse("known here: " + String.join(", ", new TreeSet<>(known)));
+                .orElse(
+                    known.isEmpty()
+                        ? "none is known here"
+                        : "known here: " + String.join(", ", new TreeSet<>(known)));
         problem(key, "unknown key; " + nearest);
       }
     }
@@ -223,10 +260,49 @@ final class HoconObject {
   }
 
   private static Integer integer(ConfigValue value, int least) {
+    Long number = integer(value);
+    return number == null || number < least || number > Integer.MAX_VALUE
+        ? null
+        : (Integer) number.intValue();
+  }
+
+  private static Long integer(ConfigValue value) {
     try {
-      int number = Integer.parseInt(String.valueOf(value.unwrapped()));
-      return number < least ? null : number;
+      return Long.valueOf(String.valueOf(value.unwrapped()));
     } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+
+  private static List<Long> integers(ConfigValue value) {
+    if (!(value instanceof ConfigList list)) {
+      return null;
+    }
+    List<Long> numbers = new ArrayList<>();
+    for (ConfigValue each : list) {
+      Long number = integer(each);
+      if (number == null) {
+        return null;
+      }
+      numbers.add(number);
+    }
+    return numbers;
+  }
+
+  private static Double number(ConfigValue value) {
+    try {
+      Double number = Double.valueOf(String.valueOf(value.unwrapped()));
+      return Double.isFinite(number) ? number : null;
+    } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+
+  private static Long bytes(ConfigValue value) {
+    try {
+      long bytes = value.atKey("size").getBytes("size");
+      return bytes < 0 ? null : (Long) bytes;
+    } catch (ConfigException e) {
       return null;
     }
   }

@@ -9,17 +9,21 @@ import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
 import dev.medley.engine.TextClassification.Function;
+import dev.medley.engine.TextGeneration;
+import dev.medley.engine.TextScoring;
 import dev.medley.engine.TokenClassification;
+import dev.medley.engine.Validation;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.model.Pooling;
+import dev.medley.spark.ScoringColumns;
 import dev.medley.tensor.Precision;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
+import java.util.function.BiFunction;
 
 /**
  * A job file: what to score, under which adapters, from where to where. Relative paths are relative
@@ -60,12 +64,22 @@ record JobConf(
   /**
    * Rows to score.
    *
-   * @param text the column of texts
+   * @param text the column of texts or prompts; null where chats take its place
+   * @param messages the column of chats; null for none
+   * @param completion the column of completions to score; null for none
+   * @param seed the column of seeds; null for none
    * @param adapter the column of adapters; null where the file says so: every row under the base
    * @param options of Spark's reader
    */
   record Input(
-      Format format, String path, String text, String adapter, Map<String, String> options) {}
+      Format format,
+      String path,
+      String text,
+      String messages,
+      String completion,
+      String seed,
+      String adapter,
+      Map<String, String> options) {}
 
   /**
    * Where scored rows go.
@@ -100,14 +114,15 @@ record JobConf(
     String base = location(medley, "base", medley.string("base"));
     Map<String, AdapterSource> adapters = adapters(medley.object("adapters"));
     String adaptersFrom = adaptersFrom(medley);
-    Input input = input(medley);
+    Task task = task(medley);
+    Input input = input(medley, task);
     Output output = output(medley, input);
     if (input.adapter() == null && !(adapters.isEmpty() && adaptersFrom == null)) {
       medley.problem("adapters", "expected none where input.adapter = null, found some");
     }
     return new JobConf(
         base,
-        task(medley),
+        task,
         adapters,
         adaptersFrom,
         sets(medley.object("sets")),
@@ -124,12 +139,11 @@ record JobConf(
     Task features = featureExtraction(section(medley, "feature-extraction"));
     Task text = textClassification(section(medley, "text-classification"));
     Task token = tokenClassification(section(medley, "token-classification"));
-    String chosen =
-        medley.word("task", Stream.of(features, text, token).map(Task::pipeline).toList());
-    return Stream.of(features, text, token)
-        .filter(task -> task.pipeline().equals(chosen))
-        .findFirst()
-        .orElseThrow();
+    Task generation = textGeneration(section(medley, "text-generation"));
+    section(medley, "text-scoring"); // has no key
+    List<Task> tasks = List.of(features, text, token, generation, TextScoring.AUTO);
+    String chosen = medley.word("task", tasks.stream().map(Task::pipeline).toList());
+    return tasks.stream().filter(task -> task.pipeline().equals(chosen)).findFirst().orElseThrow();
   }
 
   private static Task featureExtraction(HoconObject options) {
@@ -151,6 +165,55 @@ record JobConf(
   private static Task tokenClassification(HoconObject options) {
     List<String> ignored = options.strings("ignore-labels");
     return ignored == null ? TokenClassification.AUTO : new TokenClassification(ignored);
+  }
+
+  private static TextGeneration textGeneration(HoconObject options) {
+    TextGeneration task = TextGeneration.AUTO;
+    Long seed = options.longInteger("seed");
+    task = seed == null ? task : task.withSeed(seed);
+    task =
+        task.withDoSample(options.bool("do-sample"))
+            .withEosTokenIds(options.integers("eos-token-ids"));
+    task =
+        with(
+            task,
+            options,
+            "max-new-tokens",
+            options.integer("max-new-tokens"),
+            TextGeneration::withMaxNewTokens);
+    task =
+        with(
+            task,
+            options,
+            "temperature",
+            options.number("temperature"),
+            TextGeneration::withTemperature);
+    task = with(task, options, "top-k", options.integer("top-k"), TextGeneration::withTopK);
+    task = with(task, options, "top-p", options.number("top-p"), TextGeneration::withTopP);
+    task = with(task, options, "min-p", options.number("min-p"), TextGeneration::withMinP);
+    task =
+        with(
+            task,
+            options,
+            "repetition-penalty",
+            options.number("repetition-penalty"),
+            TextGeneration::withRepetitionPenalty);
+    return with(task, options, "stop", options.strings("stop"), TextGeneration::withStop);
+  }
+
+  /** The same with a value; where that is out of its range a problem, and the task as it was. */
+  private static <T> TextGeneration with(
+      TextGeneration task,
+      HoconObject options,
+      String key,
+      T value,
+      BiFunction<TextGeneration, T, TextGeneration> with) {
+    try {
+      return with.apply(task, value);
+    } catch (IllegalArgumentException e) {
+      options.problem(key, e.getMessage().substring(key.length() + 2));
+      return task;
+    }
   }
 
   private static Map<String, AdapterSource> adapters(HoconObject adapters) {
@@ -198,15 +261,35 @@ record JobConf(
     return members;
   }
 
-  private static Input input(HoconObject medley) {
+  private static Input input(HoconObject medley, Task task) {
     HoconObject input = required(medley, "input");
     Format format = format(input);
+    String messages = input.string("messages", null);
+    if (messages != null && input.has("text")) {
+      input.problem(
+          "messages", "expected none beside input.text, found some; a row has a prompt or a chat");
+    }
+    String text = format == Format.TEXT ? "value" : "text";
     return new Input(
         format,
         input.string("path"),
-        input.string("text", format == Format.TEXT ? "value" : "text"),
+        input.string("text", messages == null ? text : null),
+        column(input, "messages", task, TextGeneration.AUTO),
+        column(input, "completion", task, TextScoring.AUTO),
+        column(input, "seed", task, TextGeneration.AUTO),
         input.string("adapter", input.isNull("adapter") ? null : "adapter"),
         input.options("options"));
+  }
+
+  /** A column that one task alone reads; null for none. */
+  private static String column(HoconObject input, String key, Task task, Task reader) {
+    String column = input.string(key, null);
+    if (column != null && !task.pipeline().equals(reader.pipeline())) {
+      input.problem(
+          key,
+          "expected none where task = " + task.pipeline() + "; it is for " + reader.pipeline());
+    }
+    return column;
   }
 
   private static Output output(HoconObject medley, Input input) {
@@ -248,7 +331,8 @@ record JobConf(
         medley.integer("batch-tokens", orElse.batchTokens(), 1),
         medley.integer("window-rows", orElse.windowRows(), 1),
         medley.integer("max-length", orElse.maxLength(), 1),
-        medley.bool("truncation", orElse.truncation()));
+        medley.bool("truncation", orElse.truncation()),
+        medley.bytes("cache-memory", orElse.cacheMemory()));
   }
 
   private static Format format(HoconObject object) {
@@ -303,6 +387,24 @@ record JobConf(
   /** The same of the adapters that the file names one by one. */
   EngineSpec namedSpec() {
     return spec(adapters);
+  }
+
+  /** Checks all that can be checked of this job's engine, for the columns that it reads. */
+  Validation validation(EngineSpec spec, Storage storage) {
+    return input.messages() == null
+        ? Validation.of(spec, storage)
+        : Validation.ofChats(spec, storage);
+  }
+
+  /** The columns that the job names. */
+  ScoringColumns columns() {
+    return new ScoringColumns(
+        input.text(),
+        input.messages(),
+        input.completion(),
+        input.seed(),
+        input.adapter(),
+        output.column());
   }
 
   private EngineSpec spec(Map<String, AdapterSource> sources) {

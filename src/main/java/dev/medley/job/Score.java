@@ -5,7 +5,6 @@ import dev.medley.engine.Validation;
 import dev.medley.engine.Validation.AdapterCheck;
 import dev.medley.io.Storage;
 import dev.medley.spark.Scoring;
-import dev.medley.spark.ScoringColumns;
 import dev.medley.spark.ScoringCounters;
 import java.io.PrintWriter;
 import java.util.List;
@@ -37,7 +36,7 @@ final class Score implements Callable<Integer> {
   public Integer call() {
     JobConf conf = job.conf();
     Storage storage = Session.storage();
-    Validation validation = Validation.of(conf.spec(storage), storage);
+    Validation validation = conf.validation(conf.spec(storage), storage);
     validation.orThrow();
     for (AdapterCheck adapter : validation.adapters()) {
       if (!adapter.problems().isEmpty()) {
@@ -51,18 +50,13 @@ final class Score implements Callable<Integer> {
     try (Session session = Session.open("medley score " + job.file())) {
       Dataset<Row> rows = Rows.read(session.spark(), conf.input());
       ScoringCounters counters = ScoringCounters.register(session.spark(), "medley");
-      Dataset<Row> scored = Scoring.score(rows, validation.spec(), columns(conf), counters);
+      Dataset<Row> scored = Scoring.score(rows, validation.spec(), conf.columns(), counters);
       try (Progress progress = progress(counters)) {
         Rows.write(scored, conf.output());
         summary(conf, counters, progress.seconds(), out);
       }
     }
     return Medley.OK;
-  }
-
-  /** The columns that a job names. */
-  static ScoringColumns columns(JobConf conf) {
-    return new ScoringColumns(conf.input().text(), conf.input().adapter(), conf.output().column());
   }
 
   private Progress progress(ScoringCounters counters) {

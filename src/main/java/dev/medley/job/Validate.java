@@ -40,7 +40,7 @@ final class Validate implements Callable<Integer> {
       engine = conf.namedSpec(); // so that the rest is checked all the same
       report("adapters-from", List.of(e.getMessage()), "");
     }
-    Validation validation = Validation.of(engine, storage);
+    Validation validation = conf.validation(engine, storage);
     if (!validation.adapters().isEmpty()) {
       out.print(adapters(validation.adapters()));
       out.println();
@@ -81,7 +81,7 @@ final class Validate implements Callable<Integer> {
         return;
       }
       StructType schema = schema(conf);
-      Scoring.schema(schema, conf.task(), Score.columns(conf));
+      Scoring.schema(schema, conf.task(), conf.columns());
       report("input", List.of(), shown + ": " + String.join(", ", schema.fieldNames()));
     } catch (Exception e) { // Spark throws checked exceptions that it does not declare
       report("input", List.of(Failure.message(e)), shown);

@@ -11,6 +11,8 @@ import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.TextClassification;
 import dev.medley.engine.TextClassification.Function;
+import dev.medley.engine.TextGeneration;
+import dev.medley.engine.TextScoring;
 import dev.medley.engine.TokenClassification;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
@@ -18,6 +20,7 @@ import dev.medley.job.JobConf.Format;
 import dev.medley.job.JobConf.Input;
 import dev.medley.job.JobConf.Output;
 import dev.medley.model.Pooling;
+import dev.medley.spark.ScoringColumns;
 import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -101,6 +104,7 @@ class JobConfTest {
               window-rows = 100
               max-length = 64
               truncation = false
+              cache-memory = 512MiB
               feature-extraction { pooling = cls, normalize = true }
               text-classification { top-k = 2, function = sigmoid }
               token-classification { ignore-labels = [] }
@@ -123,13 +127,16 @@ class JobConfTest {
                     Format.CSV,
                     "rows.csv",
                     "body",
+                    null,
+                    null,
+                    null,
                     "model",
                     Map.of("header", "true", "sep", ";", "some.nested.key", "3")),
                 new Output(Format.ORC, "out", "found", "append", Map.of("compression", "zlib")),
                 OnError.FAIL,
                 DeviceChoice.GPU,
                 Precision.BFLOAT16,
-                new Batching(8, 512, 100, 64, false)));
+                new Batching(8, 512, 100, 64, false, 512L << 20)));
   }
 
   @Test
@@ -143,7 +150,7 @@ class JobConfTest {
                 Map.of(),
                 null,
                 Map.of(),
-                new Input(Format.JSON, "rows.jsonl", "text", "adapter", Map.of()),
+                new Input(Format.JSON, "rows.jsonl", "text", null, null, null, "adapter", Map.of()),
                 new Output(Format.PARQUET, "out", "prediction", "error", Map.of()),
                 OnError.ROW,
                 DeviceChoice.AUTO,
@@ -201,8 +208,9 @@ class JobConfTest {
         .containsExactly(
             "job.conf:1: medley.base: expected a string, found nothing",
             "job.conf:2: medley.bse: unknown key; the nearest known key is medley.base",
-            "job.conf:3: medley.task: expected feature-extraction, text-classification or"
-                + " token-classification, found \"text-clasification\"",
+            "job.conf:3: medley.task: expected feature-extraction, text-classification,"
+                + " token-classification, text-generation or text-scoring, found"
+                + " \"text-clasification\"",
             "job.conf:5: medley.adapters.a: expected a string, found 3",
             "job.conf:6: medley.adapters.b.sha256: sha256: expected 64 hexadecimal digits, got"
                 + " abc",
@@ -216,8 +224,8 @@ class JobConfTest {
                 + " \"xml\"",
             "job.conf:11: medley.input.path: expected a string, found \"\"",
             "job.conf:11: medley.input.options.a: expected a string, number or boolean, found [1]",
-            "job.conf:11: medley.input.colum: unknown key; known here: adapter, format, options,"
-                + " path, text",
+            "job.conf:11: medley.input.colum: unknown key; known here: adapter, completion, format,"
+                + " messages, options, path, seed, text",
             "job.conf:12: medley.output.format: expected json, csv, parquet or orc, found text: a"
                 + " line of text holds one string, no prediction beside its row",
             "job.conf:12: medley.output.mode: expected error, overwrite, append or ignore, found"
@@ -241,9 +249,9 @@ class JobConfTest {
             "job.conf:22: medley.token-classification.ignore-labels: expected a list of strings,"
                 + " found \"O\"",
             "job.conf:23: medley.zebra: unknown key; known here: adapters, adapters-from, base,"
-                + " batch-size, batch-tokens, device, dtype, feature-extraction, input, max-length,"
-                + " on-error, output, sets, task, text-classification, token-classification,"
-                + " truncation, window-rows",
+                + " batch-size, batch-tokens, cache-memory, device, dtype, feature-extraction, input,"
+                + " max-length, on-error, output, sets, task, text-classification, text-generation,"
+                + " text-scoring, token-classification, truncation, window-rows",
             "job.conf:25: adapters: unknown key; known here: medley");
   }
 
@@ -403,8 +411,134 @@ class JobConfTest {
                 + "/fr-*: expected folders with an adapter_config.json or a mixed_set.json, found none");
   }
 
+  private static final String GENERATE =
+      """
+      medley {
+        base = "models/llama"
+        task = "text-generation"
+        input { format = json, path = "rows.jsonl" }
+        output { format = parquet, path = "out" }
+      }
+      """;
+
+  @Test
+  void everyKeyOfAGenerationIsRead() {
+    JobConf conf =
+        load(
+            """
+            medley {
+              base = "models/llama"
+              task = "text-generation"
+              input { format = json, path = "rows.jsonl", messages = "chat", seed = "number" }
+              output { format = parquet, path = "out" }
+              cache-memory = 1.5GiB
+              text-generation {
+                max-new-tokens = 200, do-sample = true, temperature = 0.7, top-p = 0.9, top-k = 40,
+                min-p = 0.05, repetition-penalty = 1.1, stop = ["\\n\\n", "User:"], eos-token-ids = [1, 2],
+                seed = 12345678901
+              }
+            }
+            """);
+    assertThat(conf.task())
+        .isEqualTo(
+            new TextGeneration(
+                200,
+                true,
+                0.7,
+                40,
+                0.9,
+                0.05,
+                1.1,
+                List.of("\n\n", "User:"),
+                List.of(1L, 2L),
+                12345678901L));
+    assertThat(conf.input())
+        .isEqualTo(
+            new Input(
+                Format.JSON, "rows.jsonl", null, "chat", null, "number", "adapter", Map.of()));
+    assertThat(conf.columns())
+        .isEqualTo(ScoringColumns.ofChats("chat", "adapter", "prediction").withSeed("number"));
+    assertThat(conf.batching().cacheMemory()).isEqualTo(3L << 29);
+  }
+
+  @Test
+  void generationIsTheModelsOwnUnlessTheJobSaysOtherwise() {
+    assertThat(load(GENERATE).task()).isEqualTo(TextGeneration.AUTO);
+    assertThat(load(GENERATE).columns())
+        .isEqualTo(new ScoringColumns("text", "adapter", "prediction"));
+    assertThat(load(GENERATE, "text-generation.top-k=\"5\"", "cache-memory=64M").task())
+        .isEqualTo(TextGeneration.AUTO.withTopK(5));
+    assertThat(load(GENERATE, "text-generation.eos-token-ids=[]").task())
+        .isEqualTo(TextGeneration.AUTO.withEosTokenIds(List.of()));
+  }
+
+  @Test
+  void scoringTakesCompletions() {
+    JobConf conf = load(GENERATE, "task=text-scoring", "input.completion=answer");
+    assertThat(conf.task()).isEqualTo(TextScoring.AUTO);
+    assertThat(conf.columns())
+        .isEqualTo(new ScoringColumns("text", "adapter", "prediction").withCompletion("answer"));
+    assertThat(load(GENERATE, "task=text-scoring", "text-scoring={}").input().completion())
+        .isNull();
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"jobs/example-classify.conf", "jobs/example-embed.conf"})
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          text-generation.max-new-tokens=0  | medley.text-generation.max-new-tokens: expected a positive integer, got 0
+          text-generation.max-new-tokens=9.5 | medley.text-generation.max-new-tokens: expected an integer, found "9.5"
+          text-generation.top-k=-1          | medley.text-generation.top-k: expected 0 or a positive integer, got -1
+          text-generation.top-k=9999999999  | medley.text-generation.top-k: expected an integer, found "9999999999"
+          text-generation.top-p=0           | medley.text-generation.top-p: expected a number above 0 and at most 1, got 0
+          text-generation.min-p=1.5         | medley.text-generation.min-p: expected a number from 0 to 1, got 1.5
+          text-generation.temperature=-1    | medley.text-generation.temperature: expected a positive number, got -1
+          text-generation.temperature=hot   | medley.text-generation.temperature: expected a number, found "hot"
+          text-generation.temperature=NaN   | medley.text-generation.temperature: expected a number, found "NaN"
+          text-generation.repetition-penalty=0 | medley.text-generation.repetition-penalty: expected a positive number, got 0
+          text-generation.do-sample=maybe   | medley.text-generation.do-sample: expected true or false, found "maybe"
+          text-generation.stop=[a, ""]      | medley.text-generation.stop: expected texts of at least one character, got ""
+          text-generation.stop=User         | medley.text-generation.stop: expected a list of strings, found "User"
+          text-generation.eos-token-ids=[a] | medley.text-generation.eos-token-ids: expected a list of integers, found ["a"]
+          text-generation.eos-token-ids=2   | medley.text-generation.eos-token-ids: expected a list of integers, found "2"
+          text-generation.seed=x            | medley.text-generation.seed: expected an integer, found "x"
+          text-generation.max-new-token=3   | medley.text-generation.max-new-token: unknown key; the nearest known key is medley.text-generation.max-new-tokens
+          text-generation.num_beams=3       | medley.text-generation.num_beams: unknown key; known here: do-sample, eos-token-ids, max-new-tokens, min-p, repetition-penalty, seed, stop, temperature, top-k, top-p
+          text-scoring.top-k=3              | medley.text-scoring.top-k: unknown key; none is known here
+          cache-memory=much                 | medley.cache-memory: expected a size such as 512MiB, found "much"
+          cache-memory=-5                   | medley.cache-memory: expected a size such as 512MiB, found "-5"
+          input.mesages=chat                | medley.input.mesages: unknown key; the nearest known key is medley.input.messages
+          input.completion=answer           | medley.input.completion: expected none where task = text-generation; it is for text-scoring
+          """)
+  void oneProblemOfAGenerationIsOneLine(String override, String problem) {
+    assertThat(problems(GENERATE, override)).containsExactly("command line: " + problem);
+  }
+
+  @Test
+  void columnsOfAnotherTaskAreRefused() {
+    assertThat(problems(SMALLEST, "input.messages=chat", "input.seed=s", "input.completion=c"))
+        .containsExactlyInAnyOrder(
+            "command line: medley.input.messages: expected none where task = text-classification;"
+                + " it is for text-generation",
+            "command line: medley.input.seed: expected none where task = text-classification; it"
+                + " is for text-generation",
+            "command line: medley.input.completion: expected none where task ="
+                + " text-classification; it is for text-scoring");
+    assertThat(problems(GENERATE, "input.messages=chat", "input.text=prompt"))
+        .containsExactly(
+            "command line: medley.input.messages: expected none beside input.text, found some; a"
+                + " row has a prompt or a chat");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "jobs/example-classify.conf",
+        "jobs/example-embed.conf",
+        "jobs/example-generate.conf",
+        "jobs/example-score-texts.conf"
+      })
   void examplesAreJobFiles(String example) {
     assertThat(JobConf.load(example, List.of()).output().format()).isEqualTo(Format.PARQUET);
   }
