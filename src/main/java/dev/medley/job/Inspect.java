@@ -5,6 +5,7 @@ import dev.medley.adapter.AdapterConfig;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.SetManifest;
+import dev.medley.engine.TextGeneration;
 import dev.medley.engine.Validation;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.JsonObject;
@@ -14,6 +15,8 @@ import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.io.StoredType;
 import dev.medley.io.TensorInfo;
+import dev.medley.model.Architecture;
+import dev.medley.model.Head;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -84,19 +87,51 @@ final class Inspect implements Callable<Integer> {
     JsonObject config = JsonObject.read(storage.fetch(folder.resolve("config.json")));
     line("model_type", text(config, "model_type"));
     line("architectures", text(config, "architectures"));
-    line("layers", text(config, "num_hidden_layers", "n_layers"));
-    line("attention heads", text(config, "num_attention_heads", "n_heads"));
-    line("hidden size", text(config, "hidden_size", "dim"));
+    line("layers", text(config, "num_hidden_layers", "n_layers", "n_layer"));
+    line("attention heads", text(config, "num_attention_heads", "n_heads", "n_head"));
+    line("hidden size", text(config, "hidden_size", "dim", "n_embd"));
     line("vocabulary", text(config, "vocab_size"));
-    line("positions", text(config, "max_position_embeddings"));
+    line("positions", text(config, "max_position_embeddings", "n_positions"));
     labels(config);
     Collection<TensorInfo> tensors = tensors(folder, "model");
     storedTypes(tensors);
     line("tokenizer", storage.exists(folder.resolve("tokenizer.json")) ? "tokenizer.json" : "none");
     sentenceTransformers(folder);
-    problems.addAll(
-        Validation.of(EngineSpec.of(folder.uri(), FeatureExtraction.AUTO, Map.of()), storage)
-            .problems());
+    problems.addAll(generates(config) ? generation(folder) : problems(folder));
+  }
+
+  private List<String> problems(Location folder) {
+    return Validation.of(EngineSpec.of(folder.uri(), FeatureExtraction.AUTO, Map.of()), storage)
+        .problems();
+  }
+
+  /** Whether it is a decoder with the head that makes the next token. */
+  private static boolean generates(JsonObject config) {
+    String type = config.string("model_type", "");
+    return config.strings("architectures").stream()
+            .anyMatch(name -> Head.CAUSAL_LM.in(name).equals(name))
+        && Arrays.stream(Architecture.values())
+            .anyMatch(each -> each.has(Head.CAUSAL_LM) && each.modelTypes().contains(type));
+  }
+
+  /** What generation needs beside the model; its problems. */
+  private List<String> generation(Location folder) {
+    boolean settings = storage.exists(folder.resolve("generation_config.json"));
+    line("generation", settings ? "generation_config.json" : "as config.json says");
+    Location tokenizer = folder.resolve("tokenizer_config.json");
+    String template = "none";
+    if (storage.exists(folder.resolve("chat_template.jinja"))) {
+      template = "chat_template.jinja";
+    } else if (storage.exists(tokenizer)
+        && JsonObject.read(storage, tokenizer).has("chat_template")) {
+      template = "tokenizer_config.json";
+    }
+    line("chat template", template);
+    EngineSpec spec = EngineSpec.of(folder.uri(), TextGeneration.AUTO, Map.of());
+    return (template.equals("none")
+            ? Validation.of(spec, storage)
+            : Validation.ofChats(spec, storage))
+        .problems();
   }
 
   /** Members innermost first, and whether their files are still those that were put together. */

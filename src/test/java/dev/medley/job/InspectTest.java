@@ -3,6 +3,7 @@ package dev.medley.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.medley.Fixtures;
+import dev.medley.engine.DecoderFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,6 +38,44 @@ class InspectTest {
             "sentence-transformers  no files");
     assertThat(inspect("models/bert-sharded").out()).contains("files of weights       5\n");
     assertThat(inspect("models/distilbert").out()).containsPattern("layers +[1-9]\n");
+  }
+
+  @Test
+  void decoderFolderShowsWhatGenerationNeeds(@TempDir Path folder) throws IOException {
+    DecoderFolder.of("gpt2", folder);
+    CommandLineRun run = CommandLineRun.of("inspect", folder.toString());
+    assertThat(run.code()).isEqualTo(Medley.OK);
+    assertThat(run.out().lines().filter(line -> !line.startsWith(" ")))
+        .containsSequence(
+            "model_type             gpt2",
+            "architectures          [\"GPT2LMHeadModel\"]",
+            "layers                 2",
+            "attention heads        5",
+            "hidden size            25",
+            "vocabulary             121",
+            "positions              53")
+        .containsSequence(
+            "tokenizer              tokenizer.json",
+            "sentence-transformers  no files",
+            "generation             generation_config.json",
+            "chat template          none");
+
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ x | pprint }}\"}");
+    Files.writeString(folder.resolve("generation_config.json"), "{\"num_beams\": 4}");
+    CommandLineRun broken = CommandLineRun.of("inspect", folder.toString());
+    assertThat(broken.code()).isEqualTo(Medley.FAILED);
+    assertThat(broken.out().replaceAll("\\s+", " "))
+        .contains("chat template tokenizer_config.json")
+        .contains("Medley cannot load it:")
+        .contains("chat_template: line 1: the filter pprint is not supported here")
+        .contains("generation_config.json: num_beams: ");
+
+    Files.delete(folder.resolve("tokenizer_config.json"));
+    Files.delete(folder.resolve("generation_config.json"));
+    assertThat(CommandLineRun.of("inspect", folder.toString()).out())
+        .contains("generation             as config.json says\n");
+    assertThat(inspect("decoders/llama-seq").out()).doesNotContain("chat template");
   }
 
   @Test
