@@ -33,6 +33,10 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.ml.Pipeline;
+import org.apache.spark.ml.PipelineModel;
+import org.apache.spark.ml.PipelineStage;
+import org.apache.spark.ml.feature.SQLTransformer;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -440,6 +444,25 @@ class TextGeneratorTest {
         .isInstanceOf(LoadException.class)
         .hasMessageContaining("chat_template.jinja: chat_template: line 1: ");
     assertThat(generator().generate(dataset(prompts(1))).columns()).contains("prediction");
+  }
+
+  @Test
+  void pipelinesWriteChatsAndAreSavedAndLoaded() throws Exception {
+    DecoderFolder.ofChats("llama", folder);
+    Dataset<Row> rows = dataset(prompts(12)).coalesce(1);
+    SQLTransformer chats =
+        new SQLTransformer()
+            .setStatement(
+                "select id, adapter, array(struct('user' as role, text as content)) as chat"
+                    + " from __THIS__");
+    TextGenerator generator = generator().setMessagesCol("chat").setOutputCol("answer");
+    Pipeline pipeline = new Pipeline().setStages(new PipelineStage[] {chats, generator});
+    PipelineModel model = pipeline.fit(rows);
+    String saved = folder.resolve("saved").toString();
+    model.write().overwrite().save(saved);
+    List<Row> expected = model.transform(rows).collectAsList();
+    assertThat(PipelineModel.load(saved).transform(rows).collectAsList()).isEqualTo(expected);
+    assertThat(expected).hasSize(12).noneMatch(row -> row.isNullAt(row.fieldIndex("answer")));
   }
 
   @Test
