@@ -24,6 +24,9 @@ public final class LowRankBank implements AutoCloseable {
   /** Slices are padded to the longest: not to more than so many times as many rows. */
   private static final int PADDING = 3;
 
+  /** Tokens of a slice up to which calls cost more than the copies that are made here. */
+  private static final int SHORT = 16;
+
   private final NDManager parent;
   private final Map<AdapterSet, Integer> slots = new IdentityHashMap<>();
   private final Map<String, Stack> stacks = new HashMap<>();
@@ -184,7 +187,7 @@ public final class LowRankBank implements AutoCloseable {
         highest--;
       }
       slots = highest;
-      isDense = (long) highest * longest <= (long) PADDING * count;
+      isDense = longest <= SHORT && (long) highest * longest <= (long) PADDING * count;
       long[] at = new long[isDense ? highest * longest : 0]; // padding reads the first token
       long[] places = new long[isDense ? count : 0];
       long[] which = new long[places.length];

@@ -3,8 +3,11 @@ package dev.medley.model;
 import dev.medley.adapter.BaseModules.Place;
 import dev.medley.io.JsonObject;
 import dev.medley.model.layer.Activation;
+import dev.medley.model.layer.DecoderLayer;
 import dev.medley.model.layer.Embedding;
 import dev.medley.model.layer.Linear;
+import dev.medley.model.layer.Norm;
+import dev.medley.model.layer.Rope;
 import dev.medley.model.layer.Scope;
 import java.util.List;
 import java.util.function.IntPredicate;
@@ -102,5 +105,19 @@ record DecoderConfig(
     Linear lmHead =
         (head == Head.CAUSAL_LM ? top : idle).lmHead("lm_head", vocabSize, hiddenSize, tie);
     return head == Head.CAUSAL_LM ? lmHead : null;
+  }
+
+  /** The whole of it, where the first layer sees the words as they are. */
+  Decoder decoder(Rope rope, Embedding words, List<DecoderLayer> layers, Norm norm, Linear scores) {
+    return new Decoder(
+        vocabSize,
+        rope.maxTokens(),
+        rope.restartAt(),
+        padTokenId,
+        (batch, rows) -> words.forward(batch.ids(), rows),
+        layers,
+        norm,
+        scores,
+        0);
   }
 }

@@ -63,17 +63,7 @@ final class Phi3 {
                   layer.projection("mlp.down_proj", h, wide))));
     }
     RmsNorm norm = base.rmsNorm("norm", h, eps, Gain.WEIGHT);
-    Linear scores = config.head(head, top, words);
-    return new Decoder(
-        config.vocabSize(),
-        rope.maxTokens(),
-        rope.restartAt(),
-        config.padTokenId(),
-        (batch, rows) -> words.forward(batch.ids(), rows),
-        layers,
-        norm,
-        scores,
-        0);
+    return config.decoder(rope, words, layers, norm, config.head(head, top, words));
   }
 
   /** {@code qkv} [heads·d + 2·kvHeads·d, h], {@code o} [h, heads·d] */

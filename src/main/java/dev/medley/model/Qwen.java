@@ -8,7 +8,6 @@ import dev.medley.model.layer.DecoderLayer;
 import dev.medley.model.layer.Embedding;
 import dev.medley.model.layer.GatedMlp;
 import dev.medley.model.layer.Heads;
-import dev.medley.model.layer.Linear;
 import dev.medley.model.layer.PreNormLayer;
 import dev.medley.model.layer.RmsNorm;
 import dev.medley.model.layer.RmsNorm.Gain;
@@ -68,17 +67,7 @@ final class Qwen {
               GatedMlp.of(layer, h, config.intermediateSize(), activation)));
     }
     RmsNorm norm = base.rmsNorm("norm", h, eps, Gain.WEIGHT);
-    Linear scores = config.head(head, top, words);
-    return new Decoder(
-        config.vocabSize(),
-        rope.maxTokens(),
-        rope.restartAt(),
-        config.padTokenId(),
-        (batch, rows) -> words.forward(batch.ids(), rows),
-        layers,
-        norm,
-        scores,
-        0);
+    return config.decoder(rope, words, layers, norm, config.head(head, top, words));
   }
 
   private static RmsNorm headNorm(Scope attention, String name, Heads heads, double eps) {
