@@ -13,6 +13,7 @@ import dev.medley.Fixtures.Expected;
 import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Prediction.Likelihood;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -122,6 +123,28 @@ class TextScoringTest {
       Result result =
           engine.run(List.of(Request.ofCompletion(prompt, " " + completion, null))).get(0);
       assertThat(((Likelihood) result.prediction()).isGreedy()).isTrue();
+    }
+  }
+
+  /** Some tokenizers end every text with a token of their own, which nobody asked about. */
+  @Test
+  void whatATokenizerPutsAtTheEndIsNotScored() throws IOException {
+    DecoderFolder.of("llama", folder);
+    Path file = folder.resolve("tokenizer.json");
+    String text = Files.readString(file);
+    String ending =
+        """
+        "post_processor":{"type":"TemplateProcessing",
+          "single":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"t1","type_id":0}}],
+          "pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"B","type_id":1}}],
+          "special_tokens":{"t1":{"id":"t1","ids":[1],"tokens":["t1"]}}}
+        """;
+    assertThat(text).contains("\"post_processor\":null");
+    Files.writeString(file, text.replace("\"post_processor\":null", ending.strip()));
+    try (Engine engine =
+        Engine.load(EngineSpec.of(folder.toString(), TextScoring.AUTO, Map.of()))) {
+      Result result = engine.run(List.of(Request.ofCompletion("t9 t8", " t30 t31", null))).get(0);
+      assertThat(((Likelihood) result.prediction()).tokens()).containsExactly(30, 31);
     }
   }
 
