@@ -377,8 +377,9 @@ final class Generator implements Results {
       return continuation.capacity();
     }
 
+    /** By what the row asks for: one that names adapters and holds none is never the base's. */
     AdapterSet set() {
-      return lease == null ? AdapterSet.BASE : lease.set();
+      return row.choice.adapter() == null ? AdapterSet.BASE : lease.set();
     }
 
     /** How many tokens have to go through the model before there is a next one. */

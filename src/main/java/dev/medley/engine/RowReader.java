@@ -219,11 +219,10 @@ final class RowReader {
   static final class Row {
     final Choice choice;
     final Tokens tokens;
-    long position;
-    Result result;
-
     final Long seed; // its own; null for none
     final int characters;
+    long position;
+    Result result;
 
     Row(Result result) {
       this(null, null, null, 0);
