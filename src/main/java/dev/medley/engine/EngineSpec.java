@@ -25,6 +25,7 @@ public record EngineSpec(
     Precision dtype,
     DeviceChoice device,
     Batching batching,
+    Merging merging,
     OnError onError)
     implements Serializable {
 
@@ -38,18 +39,20 @@ public record EngineSpec(
         Precision.FLOAT32,
         DeviceChoice.AUTO,
         Batching.DEFAULT,
+        Merging.AUTO,
         OnError.ROW);
   }
 
   /** The same files by other paths. */
   public EngineSpec with(String otherBase, Map<String, AdapterSource> otherAdapters) {
-    return new EngineSpec(otherBase, task, otherAdapters, sets, dtype, device, batching, onError);
+    return new EngineSpec(
+        otherBase, task, otherAdapters, sets, dtype, device, batching, merging, onError);
   }
 
   /** The same with other named sets. */
   public EngineSpec withSets(Map<String, List<String>> otherSets) {
     return new EngineSpec(
-        base, task, adapters, Map.copyOf(otherSets), dtype, device, batching, onError);
+        base, task, adapters, Map.copyOf(otherSets), dtype, device, batching, merging, onError);
   }
 
   /**
@@ -81,17 +84,26 @@ public record EngineSpec(
 
   /** The same with rows put together otherwise. */
   public EngineSpec with(Batching otherBatching) {
-    return new EngineSpec(base, task, adapters, sets, dtype, device, otherBatching, onError);
+    return new EngineSpec(
+        base, task, adapters, sets, dtype, device, otherBatching, merging, onError);
+  }
+
+  /** The same with changes merged otherwise. */
+  public EngineSpec with(Merging otherMerging) {
+    return new EngineSpec(
+        base, task, adapters, sets, dtype, device, batching, otherMerging, onError);
   }
 
   /** The same in another precision. */
   public EngineSpec with(Precision otherDtype) {
-    return new EngineSpec(base, task, adapters, sets, otherDtype, device, batching, onError);
+    return new EngineSpec(
+        base, task, adapters, sets, otherDtype, device, batching, merging, onError);
   }
 
   /** The same with another fate of rows in error. */
   public EngineSpec with(OnError otherOnError) {
-    return new EngineSpec(base, task, adapters, sets, dtype, device, batching, otherOnError);
+    return new EngineSpec(
+        base, task, adapters, sets, dtype, device, batching, merging, otherOnError);
   }
 
   /** What a row that cannot be scored does. */

@@ -6,6 +6,7 @@ import dev.medley.engine.EngineSpec;
 import dev.medley.engine.EngineSpec.DeviceChoice;
 import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.engine.Merging;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
 import dev.medley.engine.TextClassification.Function;
@@ -45,7 +46,8 @@ record JobConf(
     OnError onError,
     DeviceChoice device,
     Precision dtype,
-    Batching batching) {
+    Batching batching,
+    Merging merging) {
 
   /** File formats, by Spark's names. */
   enum Format {
@@ -132,7 +134,8 @@ record JobConf(
         DeviceChoice.valueOf(
             constant(medley.word("device", "auto", List.of("auto", "cpu", "gpu")))),
         Precision.of(medley.word("dtype", "float32", List.of("float32", "bfloat16", "float16"))),
-        batching(medley));
+        batching(medley),
+        merging(medley));
   }
 
   private static Task task(HoconObject medley) {
@@ -335,6 +338,17 @@ record JobConf(
         medley.bytes("cache-memory", orElse.cacheMemory()));
   }
 
+  private static Merging merging(HoconObject medley) {
+    List<String> modes = Arrays.stream(Merging.Mode.values()).map(JobConf::word).toList();
+    return new Merging(
+        Merging.Mode.valueOf(constant(medley.word("merging", modes.get(0), modes))),
+        medley.bytes("merge-memory", Merging.AUTO.memory()));
+  }
+
+  private static String word(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
   private static Format format(HoconObject object) {
     List<String> formats = Arrays.stream(Format.values()).map(Format::toString).toList();
     return Format.valueOf(constant(object.word("format", formats)));
@@ -408,6 +422,6 @@ record JobConf(
   }
 
   private EngineSpec spec(Map<String, AdapterSource> sources) {
-    return new EngineSpec(base, task, sources, sets, dtype, device, batching, onError);
+    return new EngineSpec(base, task, sources, sets, dtype, device, batching, merging, onError);
   }
 }

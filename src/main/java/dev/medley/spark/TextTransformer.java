@@ -5,6 +5,7 @@ import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.EngineSpec.DeviceChoice;
 import dev.medley.engine.EngineSpec.OnError;
+import dev.medley.engine.Merging;
 import dev.medley.engine.Task;
 import dev.medley.engine.Validation;
 import dev.medley.io.Nearest;
@@ -486,6 +487,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
         Precision.of(getDtype()),
         DeviceChoice.valueOf(upper(getDevice())),
         batching,
+        Merging.AUTO,
         OnError.valueOf(upper(getOnError())));
   }
 

@@ -9,6 +9,7 @@ import dev.medley.engine.EngineSpec;
 import dev.medley.engine.EngineSpec.DeviceChoice;
 import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.engine.Merging;
 import dev.medley.engine.TextClassification;
 import dev.medley.engine.TextClassification.Function;
 import dev.medley.engine.TextGeneration;
@@ -105,6 +106,8 @@ class JobConfTest {
               max-length = 64
               truncation = false
               cache-memory = 512MiB
+              merging = layer
+              merge-memory = 64MiB
               feature-extraction { pooling = cls, normalize = true }
               text-classification { top-k = 2, function = sigmoid }
               token-classification { ignore-labels = [] }
@@ -136,7 +139,8 @@ class JobConfTest {
                 OnError.FAIL,
                 DeviceChoice.GPU,
                 Precision.BFLOAT16,
-                new Batching(8, 512, 100, 64, false, 512L << 20)));
+                new Batching(8, 512, 100, 64, false, 512L << 20),
+                new Merging(Merging.Mode.LAYER, 64L << 20)));
   }
 
   @Test
@@ -155,7 +159,8 @@ class JobConfTest {
                 OnError.ROW,
                 DeviceChoice.AUTO,
                 Precision.FLOAT32,
-                Batching.DEFAULT));
+                Batching.DEFAULT,
+                Merging.AUTO));
   }
 
   @Test
@@ -250,8 +255,9 @@ class JobConfTest {
                 + " found \"O\"",
             "job.conf:23: medley.zebra: unknown key; known here: adapters, adapters-from, base,"
                 + " batch-size, batch-tokens, cache-memory, device, dtype, feature-extraction, input,"
-                + " max-length, on-error, output, sets, task, text-classification, text-generation,"
-                + " text-scoring, token-classification, truncation, window-rows",
+                + " max-length, merge-memory, merging, on-error, output, sets, task,"
+                + " text-classification, text-generation, text-scoring, token-classification,"
+                + " truncation, window-rows",
             "job.conf:25: adapters: unknown key; known here: medley");
   }
 

@@ -43,6 +43,7 @@ final class ClusterScoring {
         spec.dtype(),
         device,
         spec.batching(),
+        spec.merging(),
         OnError.ROW);
   }
 

@@ -9,7 +9,6 @@ import dev.medley.engine.Batching;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.EngineSpec.DeviceChoice;
-import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.Request;
 import dev.medley.engine.TextClassification;
@@ -38,15 +37,7 @@ class ExecutorEnginesTest {
   private static final EngineSpec EMBED = LocalSpark.spec(BERT, FeatureExtraction.AUTO, "feature");
 
   private static EngineSpec withWindow(int rows) {
-    return new EngineSpec(
-        EMBED.base(),
-        EMBED.task(),
-        EMBED.adapters(),
-        EMBED.sets(),
-        EMBED.dtype(),
-        EMBED.device(),
-        new Batching(8, 999, rows, 0, true),
-        OnError.ROW);
+    return EMBED.with(new Batching(8, 999, rows, 0, true));
   }
 
   @Test
@@ -73,16 +64,7 @@ class ExecutorEnginesTest {
     engines.lease(EMBED, VERSIONS, STORAGE, Device.cpu());
     engines.lease(withWindow(5), VERSIONS, STORAGE, Device.cpu());
     assertThat(engines.baseLoads()).isEqualTo(1);
-    EngineSpec half =
-        new EngineSpec(
-            EMBED.base(),
-            EMBED.task(),
-            EMBED.adapters(),
-            EMBED.sets(),
-            Precision.BFLOAT16,
-            EMBED.device(),
-            EMBED.batching(),
-            EMBED.onError());
+    EngineSpec half = EMBED.with(Precision.BFLOAT16);
     engines.lease(half, VERSIONS, STORAGE, Device.cpu());
     assertThat(engines.baseLoads()).isEqualTo(2);
     EngineSpec classify = EngineSpec.of(EMBED.base(), TextClassification.AUTO, Map.of());
