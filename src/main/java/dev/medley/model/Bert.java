@@ -110,9 +110,9 @@ final class Bert implements Encoder {
 
   @Override
   public NDArray embed(TokenBatch tokens, RowGroups rows) {
-    NDArray word = words.forward(tokens.ids(config.padTokenId()), rows); // [n, t, h]
-    NDArray type = types.forward(tokens.typeIds(), rows); // [n, t, h]
-    NDArray position = positions.forward(tokens.positions(), rows); // [n, t, h]
+    NDArray word = words.forward(tokens.ids(), rows); // [n, h]
+    NDArray type = types.forward(tokens.typeIds(), rows); // [n, h]
+    NDArray position = positions.forward(tokens.positions(), rows); // [n, h]
     return norm.forward(Kernels.add(Kernels.add(word, type), position), rows);
   }
 

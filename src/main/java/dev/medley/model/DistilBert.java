@@ -97,8 +97,8 @@ final class DistilBert implements Encoder {
 
   @Override
   public NDArray embed(TokenBatch tokens, RowGroups rows) {
-    NDArray word = words.forward(tokens.ids(config.padTokenId()), rows); // [n, t, h]
-    NDArray position = positions.forward(tokens.positions(), rows); // [n, t, h]
+    NDArray word = words.forward(tokens.ids(), rows); // [n, h]
+    NDArray position = positions.forward(tokens.positions(), rows); // [n, h]
     return norm.forward(Kernels.add(word, position), rows);
   }
 

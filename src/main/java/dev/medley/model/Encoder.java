@@ -7,7 +7,7 @@ import java.util.List;
 
 /** A bidirectional transformer over tokens, with the head that its task asked for. */
 non-sealed interface Encoder extends Network {
-  /** What the first layer sees, [n, t, h]. */
+  /** What the first layer sees of all tokens, [n, h]; {@code rows} are slices of the tokens. */
   NDArray embed(TokenBatch tokens, RowGroups rows);
 
   /** The layers in order. */

@@ -63,10 +63,10 @@ final class Roberta implements Encoder {
 
   @Override
   public NDArray embed(TokenBatch tokens, RowGroups rows) {
-    NDArray word = words.forward(tokens.ids(config.padTokenId()), rows); // [n, t, h]
-    NDArray type = types.forward(tokens.typeIds(), rows); // [n, t, h]
-    NDArray counted = tokens.positionsAfter(config.padTokenId()); // [n, t]
-    NDArray position = positions.forward(counted, rows); // [n, t, h]
+    NDArray word = words.forward(tokens.ids(), rows); // [n, h]
+    NDArray type = types.forward(tokens.typeIds(), rows); // [n, h]
+    NDArray counted = tokens.positionsAfter(config.padTokenId()); // [n]
+    NDArray position = positions.forward(counted, rows); // [n, h]
     return norm.forward(Kernels.add(Kernels.add(word, type), position), rows);
   }
 

@@ -192,19 +192,23 @@ public final class TextModel {
     return absent;
   }
 
-  /** The last hidden state, [n, t, h]. */
+  /** The last hidden state, padded to the longest row [n, t, h]. */
   public NDArray hidden(TokenBatch tokens, RowGroups rows) {
-    if (network instanceof Decoder decoder) {
-      CausalBatch batch = tokens.sideBySide();
-      try (NDArray hidden = decoder.hidden(batch, rows.ofTokens(batch.lengths()))) {
-        return Kernels.padded(hidden, tokens.lengths());
-      }
+    RowGroups ofTokens = rows.ofTokens(tokens.lengths());
+    NDArray hidden =
+        network instanceof Decoder decoder
+            ? decoder.hidden(tokens.sideBySide(), ofTokens)
+            : hidden((Encoder) network, tokens, ofTokens);
+    try (hidden) {
+      return Kernels.padded(hidden, tokens.lengths());
     }
-    Encoder encoder = (Encoder) network;
-    NDArray mask = tokens.mask();
-    NDArray x = encoder.embed(tokens, rows);
+  }
+
+  private static NDArray hidden(Encoder encoder, TokenBatch tokens, RowGroups rows) {
+    long[] runs = tokens.runs();
+    NDArray x = encoder.embed(tokens, rows); // [tokens, h]
     for (EncoderLayer layer : encoder.layers()) {
-      NDArray y = layer.forward(x, mask, rows);
+      NDArray y = layer.forward(x, runs, rows);
       x.close();
       x = y;
     }
@@ -213,20 +217,18 @@ public final class TextModel {
 
   /** HF's {@code hidden_states}: what the first layer sees, then each layer's output. */
   public List<NDArray> hiddenStates(TokenBatch tokens, RowGroups rows) {
-    if (network instanceof Decoder decoder) {
-      CausalBatch batch = tokens.sideBySide();
-      return decoder.hiddenStates(batch, rows.ofTokens(batch.lengths())).stream()
-          .map(state -> Kernels.padded(state, tokens.lengths()))
-          .toList();
-    }
-    Encoder encoder = (Encoder) network;
-    NDArray mask = tokens.mask();
+    RowGroups ofTokens = rows.ofTokens(tokens.lengths());
     List<NDArray> states = new ArrayList<>();
-    states.add(encoder.embed(tokens, rows));
-    for (EncoderLayer layer : encoder.layers()) {
-      states.add(layer.forward(states.get(states.size() - 1), mask, rows));
+    if (network instanceof Decoder decoder) {
+      states.addAll(decoder.hiddenStates(tokens.sideBySide(), ofTokens));
+    } else {
+      Encoder encoder = (Encoder) network;
+      states.add(encoder.embed(tokens, ofTokens));
+      for (EncoderLayer layer : encoder.layers()) {
+        states.add(layer.forward(states.get(states.size() - 1), tokens.runs(), ofTokens));
+      }
     }
-    return states;
+    return states.stream().map(state -> Kernels.padded(state, tokens.lengths())).toList();
   }
 
   /**

@@ -4,11 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import dev.medley.model.layer.CausalBatch;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * Rows of token ids, padded on the right to the longest. Arrays are made on the device of {@code
+ * Rows of token ids, side by side and without padding. Arrays are made on the device of {@code
  * owner} and belong to it.
  */
 public final class TokenBatch {
@@ -50,22 +51,32 @@ public final class TokenBatch {
     return CausalBatch.of(owner, ids);
   }
 
-  /** {@code input_ids} [n, t], padded with {@code padding}. */
-  public NDArray ids(long padding) {
-    return padded(ids, padding);
+  /** {@code input_ids} of all rows [tokens]. */
+  NDArray ids() {
+    return flat(ids);
   }
 
-  /** {@code token_type_ids} [n, t], padded with 0. */
-  public NDArray typeIds() {
-    return padded(typeIds, 0);
+  /** {@code token_type_ids} of all rows [tokens]. */
+  NDArray typeIds() {
+    return flat(typeIds);
   }
 
-  /** Keys that attention may see, bool [n, t]; null when no row is padded, so that all are. */
-  public NDArray mask() {
-    return ids.stream().allMatch(row -> row.length == width) ? null : realTokens();
+  /** For each run of neighbouring rows of one length how many rows, and how many tokens each. */
+  long[] runs() {
+    List<Long> runs = new ArrayList<>();
+    for (int row = 0; row < rows(); row++) {
+      int last = runs.size() - 1;
+      if (row > 0 && ids.get(row).length == ids.get(row - 1).length) {
+        runs.set(last - 1, runs.get(last - 1) + 1);
+      } else {
+        runs.add(1L);
+        runs.add((long) ids.get(row).length);
+      }
+    }
+    return runs.stream().mapToLong(Long::longValue).toArray();
   }
 
-  /** True for real tokens and false for padding, bool [n, t]. */
+  /** True for real tokens and false for padding to the longest row, bool [n, t]. */
   public NDArray realTokens() {
     boolean[] real = new boolean[rows() * width];
     for (int row = 0; row < rows(); row++) {
@@ -74,16 +85,16 @@ public final class TokenBatch {
     return owner.create(real, new Shape(rows(), width));
   }
 
-  /** 0, 1, 2 … in each row, [n, t]. */
-  public NDArray positions() {
+  /** 0, 1, 2 … in each row [tokens]. */
+  NDArray positions() {
     long[] positions = new long[width];
     Arrays.setAll(positions, i -> i);
-    return padded(ids.stream().map(row -> Arrays.copyOf(positions, row.length)).toList(), 0);
+    return flat(ids.stream().map(row -> Arrays.copyOf(positions, row.length)).toList());
   }
 
-  /** Positions that count only tokens other than {@code padding}, from padding + 1 on, [n, t]. */
-  public NDArray positionsAfter(long padding) {
-    return padded(ids.stream().map(row -> count(row, padding)).toList(), padding);
+  /** Positions that count only tokens other than {@code padding}, from padding + 1 on [tokens]. */
+  NDArray positionsAfter(long padding) {
+    return flat(ids.stream().map(row -> count(row, padding)).toList());
   }
 
   private static long[] count(long[] row, long padding) {
@@ -95,12 +106,7 @@ public final class TokenBatch {
     return positions;
   }
 
-  private NDArray padded(List<long[]> values, long padding) {
-    long[] flat = new long[rows() * width];
-    Arrays.fill(flat, padding);
-    for (int row = 0; row < rows(); row++) {
-      System.arraycopy(values.get(row), 0, flat, row * width, values.get(row).length);
-    }
-    return owner.create(flat, new Shape(rows(), width));
+  private NDArray flat(List<long[]> values) {
+    return owner.create(values.stream().flatMapToLong(Arrays::stream).toArray());
   }
 }

@@ -55,16 +55,16 @@ public final class Kernels {
   }
 
   /**
-   * Scaled dot-product attention of {@code heads} heads, arXiv 1706.03762.
+   * Scaled dot-product attention of {@code heads} heads, arXiv 1706.03762, of tokens to all of
+   * their own row; rows side by side.
    *
-   * @param q queries [n, t, heads·d], like k and v
-   * @param mask true where a key may be seen, bool [n, t]; null when every key may
-   * @return [n, t, heads·d]
+   * @param q queries [n, heads·d], like k and v
+   * @param runs a pair of numbers for each run of neighbouring rows of one length: how many rows
+   *     and how many tokens each; n in all
+   * @return [n, heads·d]
    */
-  public static NDArray attention(NDArray q, NDArray k, NDArray v, int heads, NDArray mask) {
-    return mask == null
-        ? call("attention", q, k, v, heads)
-        : call("attention_masked", q, k, v, heads, mask);
+  public static NDArray attention(NDArray q, NDArray k, NDArray v, long[] runs, int heads) {
+    return call("attention", q, k, v, runs, heads);
   }
 
   /** x·Φ(x), exact. */

@@ -53,16 +53,21 @@ class Kernels(Module):
     return torch.silu(x)
   def tanh(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.tanh(x)
-  def heads(self: __torch__.Kernels, x: Tensor, heads: int) -> Tensor:
-    shape = [torch.size(x, 0), torch.size(x, 1), heads, torch.floordiv(torch.size(x, 2), heads)]
-    return torch.transpose(torch.view(x, shape), 1, 2)
-  def attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    mixed = torch.scaled_dot_product_attention((self).heads(q, heads, ), (self).heads(k, heads, ), (self).heads(v, heads, ))
-    return torch.reshape(torch.transpose(mixed, 1, 2), torch.size(q))
-  def attention_masked(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor) -> Tensor:
-    keep = torch.unsqueeze(torch.unsqueeze(mask, 1), 1)
-    mixed = torch.scaled_dot_product_attention((self).heads(q, heads, ), (self).heads(k, heads, ), (self).heads(v, heads, ), keep)
-    return torch.reshape(torch.transpose(mixed, 1, 2), torch.size(q))
+  def attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, runs: List[int], heads: int) -> Tensor:
+    width = torch.floordiv(torch.size(q, 1), heads)
+    out = torch.new_empty(q, torch.size(q))
+    start = 0
+    for _0 in range(torch.floordiv(torch.len(runs), 2)):
+      i = torch.mul(_0, 2)
+      shape = [runs[i], runs[torch.add(i, 1)], heads, width]
+      n = torch.mul(runs[i], runs[torch.add(i, 1)])
+      qs = torch.transpose(torch.view(torch.narrow(q, 0, start, n), shape), 1, 2)
+      ks = torch.transpose(torch.view(torch.narrow(k, 0, start, n), shape), 1, 2)
+      vs = torch.transpose(torch.view(torch.narrow(v, 0, start, n), shape), 1, 2)
+      mixed = torch.scaled_dot_product_attention(qs, ks, vs)
+      _1 = torch.copy_(torch.view(torch.narrow(out, 0, start, n), shape), torch.transpose(mixed, 1, 2))
+      start = torch.add(start, n)
+    return out
   def rms_norm(self: __torch__.Kernels, x: Tensor, weight: Tensor, eps: float) -> Tensor:
     wide = torch.to(x, 6)
     scale = torch.rsqrt(torch.add(torch.mean(torch.mul(wide, wide), [-1], True), eps))

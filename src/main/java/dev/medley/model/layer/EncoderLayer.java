@@ -29,19 +29,20 @@ public record EncoderLayer(
   /**
    * One layer.
    *
-   * @param x [n, t, h]
-   * @param mask true for real tokens [n, t]; null when all are
-   * @return [n, t, h]
+   * @param x tokens of all rows side by side [n, h]
+   * @param runs of rows of one length, as {@link Kernels#attention} takes them
+   * @param rows slices of the tokens
+   * @return [n, h]
    */
-  public NDArray forward(NDArray x, NDArray mask, RowGroups rows) {
+  public NDArray forward(NDArray x, long[] runs, RowGroups rows) {
     try (NDScope scope = new NDScope()) { // frees all but the result
       scope.suppressNotUsedWarning();
       NDArray q = query.forward(x, rows);
       NDArray k = key.forward(x, rows);
       NDArray v = value.forward(x, rows);
-      NDArray mixed = Kernels.attention(q, k, v, heads, mask); // [n, t, h]
+      NDArray mixed = Kernels.attention(q, k, v, runs, heads); // [n, h]
       x = attentionNorm.forward(Kernels.add(output.forward(mixed, rows), x), rows);
-      NDArray wide = activation.forward(up.forward(x, rows)); // [n, t, intermediate]
+      NDArray wide = activation.forward(up.forward(x, rows)); // [n, intermediate]
       NDArray y = norm.forward(Kernels.add(down.forward(wide, rows), x), rows);
       NDScope.unregister(y);
       return y;
