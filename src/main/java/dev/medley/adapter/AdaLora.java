@@ -104,6 +104,11 @@ final class AdaLora {
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      return Work.lowRank(kept.getOrDefault(module + ".lora_E", initR), out, in);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       long r = kept.getOrDefault(module + ".lora_E", initR);
       NDArray a = params.get("lora_A", r, in);

@@ -86,6 +86,11 @@ public final class Adapter implements AdapterSet, AutoCloseable {
   }
 
   @Override
+  public Work work() {
+    return report.work();
+  }
+
+  @Override
   public String toString() {
     return name;
   }

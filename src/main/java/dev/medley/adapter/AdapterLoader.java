@@ -104,6 +104,7 @@ public final class AdapterLoader {
     private int changes;
     private boolean changesHead;
     private long bytes;
+    private Work work = Work.NONE;
 
     Assembly(AdapterConfig config, Map<String, TensorInfo> file, TensorReader reader) {
       this.config = config;
@@ -234,7 +235,8 @@ public final class AdapterLoader {
           saved,
           shapes,
           config.bias() != AdapterConfig.Bias.NONE,
-          bytes);
+          bytes,
+          work);
     }
 
     private String whyUnread(String name) {
@@ -448,6 +450,7 @@ public final class AdapterLoader {
           || method.replacesRows() && module == base.outputEmbeddings()) {
         put(module, method.embedding(name, params, shape[0], shape[1]));
       } else {
+        work = work.plus(method.work(name, shape[0], shape[1]));
         LinearAdapter adapter = method.linear(name, params, shape[0], shape[1]);
         if (adapter != null) {
           linears.put(module.path(), adapter);

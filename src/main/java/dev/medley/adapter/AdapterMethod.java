@@ -67,6 +67,11 @@ interface AdapterMethod {
     return null;
   }
 
+  /** What its change of a linear map costs; where a type does not say, one product more. */
+  default Work work(String module, long out, long in) {
+    return Work.dense(out, in);
+  }
+
   /**
    * What the tensors below {@code params} do to a linear map.
    *

@@ -22,6 +22,7 @@ import java.util.TreeSet;
  *     where they were read and are not the base's own
  * @param bias whether it has biases in place of the base's, PEFT's {@code bias} other than none
  * @param bytes of its tensors in the file
+ * @param work of its changes to linear maps
  */
 public record AdapterReport(
     List<String> missingKeys,
@@ -32,7 +33,8 @@ public record AdapterReport(
     Set<String> saved,
     Map<String, long[]> shapes,
     boolean bias,
-    long bytes) {
+    long bytes,
+    Work work) {
 
   /** Throws all problems at once; {@code where} names the adapter's folder. */
   public void orThrow(String where) {

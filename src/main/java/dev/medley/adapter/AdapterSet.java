@@ -26,6 +26,11 @@ public interface AdapterSet {
         }
 
         @Override
+        public Work work() {
+          return Work.NONE;
+        }
+
+        @Override
         public String toString() {
           return "__base__";
         }
@@ -42,4 +47,7 @@ public interface AdapterSet {
    * that {@link LinearAdapter#bias} makes of the base's.
    */
   NDArray parameter(String name);
+
+  /** What the changes to linear maps cost. */
+  Work work();
 }

@@ -126,6 +126,15 @@ record AdapterStack(List<LinearAdapter> members) implements LinearAdapter {
   }
 
   @Override
+  public void mergeInto(NDArray weight, NDArray into) {
+    NDArray inner = weight;
+    for (LinearAdapter member : members) {
+      member.mergeInto(inner, into);
+      inner = into;
+    }
+  }
+
+  @Override
   public NDArray bias(NDArray base, NDArray bias) {
     return fold(members, bias, (member, inner) -> member.bias(base, inner));
   }

@@ -35,4 +35,9 @@ record Dense(NDArray delta, double s) implements LinearAdapter {
   public NDArray merge(NDArray weight) {
     return Kernels.addScaled(weight, delta, s);
   }
+
+  @Override
+  public void mergeInto(NDArray weight, NDArray into) {
+    Kernels.addScaledInto(into, weight, delta, s);
+  }
 }

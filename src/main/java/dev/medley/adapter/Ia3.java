@@ -98,6 +98,11 @@ record Ia3(NDArray l) implements LinearAdapter {
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      return Work.elementwise(Math.max(out, in), out, in);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       boolean input = feedForward.test(module);
       NDArray stored = input ? params.get("ia3_l", 1, in) : params.get("ia3_l", out, 1);

@@ -2,6 +2,7 @@ package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import dev.medley.tensor.Kernels;
 
 /**
  * A learned change to one linear map x·Wᵀ + b. For every x [n, in], W [out, in] and b [out]:
@@ -56,6 +57,17 @@ public interface LinearAdapter {
 
   /** The weight that does the same alone, a new array. [out, in] → [out, in] */
   NDArray merge(NDArray weight);
+
+  /**
+   * The same written into memory of that size, which may be {@code weight} itself.
+   *
+   * @param into [out, in]
+   */
+  default void mergeInto(NDArray weight, NDArray into) {
+    try (NDArray merged = merge(weight)) {
+      Kernels.copyInto(into, merged);
+    }
+  }
 
   /**
    * The bias in place of the inner layer's. [out] → [out]

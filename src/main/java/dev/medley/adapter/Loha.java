@@ -40,6 +40,17 @@ final class Loha {
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      double rank = ranks.of(module, r);
+      return isThin(rank, out, in) ? Work.lowRank(rank * rank, out, in) : Work.dense(out, in);
+    }
+
+    /** Whether rank-r² factors cost less than the matrix itself. */
+    private static boolean isThin(double rank, long out, long in) {
+      return rank * rank < in * out / (double) (in + out);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       long rank = (long) ranks.of(module, r);
       NDArray w1a = params.get("hada_w1_a", out, rank);
@@ -54,7 +65,7 @@ final class Loha {
           w1b;
           w2a;
           w2b) {
-        if (rank * rank < in * out / (double) (in + out)) {
+        if (isThin(rank, out, in)) {
           NDArray a = Kernels.rowProducts(w1b, w2b); // [r², in]
           NDArray b = Kernels.columnProducts(w1a, w2a); // [out, r²]
           return new Lora(a, b, s, null);

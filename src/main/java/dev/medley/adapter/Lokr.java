@@ -84,6 +84,15 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      double l = smaller(out);
+      double m = smaller(in);
+      double k = out / l;
+      double n = in / m;
+      return new Work(1, 2 * m * k * n + 2 * l * m * k, 2.0 * out * in, (double) out * in);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       long rank = (long) ranks.of(module, r);
       long l = smaller(out);

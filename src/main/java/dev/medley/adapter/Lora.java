@@ -35,6 +35,11 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
   }
 
   @Override
+  public void mergeInto(NDArray weight, NDArray into) {
+    Kernels.addProductInto(into, weight, b, a, s);
+  }
+
+  @Override
   public NDArray bias(NDArray base, NDArray bias) {
     if (shift == null) {
       return bias;
@@ -209,6 +214,11 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
     @Override
     public String rank() {
       return ranks.range(r);
+    }
+
+    @Override
+    public Work work(String module, long out, long in) {
+      return Work.lowRank(rank(module), out, in);
     }
 
     @Override

@@ -30,6 +30,7 @@ public final class MixedSet implements AdapterSet {
   private final Map<String, LinearAdapter> linears;
   private final Map<String, EmbeddingAdapter> embeddings;
   private final Map<String, NDArray> parameters;
+  private final Work work;
 
   /**
    * One adapter of a set.
@@ -48,11 +49,13 @@ public final class MixedSet implements AdapterSet {
       String name,
       Map<String, LinearAdapter> linears,
       Map<String, EmbeddingAdapter> embeddings,
-      Map<String, NDArray> parameters) {
+      Map<String, NDArray> parameters,
+      Work work) {
     this.name = name;
     this.linears = Map.copyOf(linears);
     this.embeddings = Map.copyOf(embeddings);
     this.parameters = Map.copyOf(parameters);
+    this.work = work;
   }
 
   /**
@@ -102,7 +105,8 @@ public final class MixedSet implements AdapterSet {
             }
           }
         });
-    return new MixedSet(name, linears, embeddings, parameters);
+    Work work = members.stream().map(m -> m.adapter.report().work()).reduce(Work.NONE, Work::plus);
+    return new MixedSet(name, linears, embeddings, parameters, work);
   }
 
   /** The members' changes to one linear map, innermost first. */
@@ -201,6 +205,11 @@ public final class MixedSet implements AdapterSet {
   @Override
   public NDArray parameter(String parameter) {
     return parameters.get(parameter);
+  }
+
+  @Override
+  public Work work() {
+    return work;
   }
 
   @Override

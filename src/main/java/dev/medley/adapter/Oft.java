@@ -81,6 +81,16 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      double k = blockSize(in);
+      return new Work(1, 2 * k * in, 2 * k * out * in, (double) out * in);
+    }
+
+    private long blockSize(long width) {
+      return size == 0 ? width / divisor(width, count) : divisor(width, size);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       return read(params, "oft_R.weight", in);
     }
@@ -92,7 +102,7 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
     }
 
     private Oft read(Weights params, String name, long width) {
-      long k = size == 0 ? width / divisor(width, count) : divisor(width, size);
+      long k = blockSize(width);
       long n = share ? 1 : width / k;
       NDArray upper = params.get(name, n, k * (k - 1) / 2); // above each Q's diagonal
       if (upper == null) {

@@ -84,6 +84,11 @@ record Road(NDArray turns, long group) implements LinearAdapter {
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      return Work.elementwise(3 * out, out, in);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       if (out % group != 0) {
         params.problem(

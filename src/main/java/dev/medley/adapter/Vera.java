@@ -92,6 +92,11 @@ record Vera(NDArray a, NDArray b, NDArray d, NDArray e, double s) implements Lin
     }
 
     @Override
+    public Work work(String module, long out, long in) {
+      return Work.lowRank(r, out, in);
+    }
+
+    @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
       NDArray d = params.get("vera_lambda_d", r);
       NDArray e = params.get("vera_lambda_b", out);

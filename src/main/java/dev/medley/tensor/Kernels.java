@@ -323,6 +323,30 @@ public final class Kernels {
         limit);
   }
 
+  /** into ← y + scale·b·a; {@code into} may be y. */
+  public static void addProductInto(NDArray into, NDArray y, NDArray b, NDArray a, double scale) {
+    call("add_product_into", into, y, b, a, scale).close();
+  }
+
+  /** into ← x + scale·y; {@code into} may be x. */
+  public static void addScaledInto(NDArray into, NDArray x, NDArray y, double scale) {
+    call("add_scaled_into", into, x, y, scale).close();
+  }
+
+  /** y ← x·weightᵀ + bias; {@code bias} may be null. x […, in], weight [out, in], y […, out]. */
+  public static void linearInto(NDArray y, NDArray x, NDArray weight, NDArray bias) {
+    NDArray out =
+        bias == null
+            ? call("linear_into", y, x, weight)
+            : call("linear_bias_into", y, x, weight, bias);
+    out.close();
+  }
+
+  /** A view of the first rows·columns numbers of x. x [n] → [rows, columns] */
+  public static NDArray start(NDArray x, long rows, long columns) {
+    return call("start", x, rows, columns);
+  }
+
   /** y + scale·b·a. y [out, in], b [out, r], a [r, in] → [out, in]. */
   public static NDArray addProduct(NDArray y, NDArray b, NDArray a, double scale) {
     return call("add_product", y, b, a, scale);

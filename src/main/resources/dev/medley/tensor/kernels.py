@@ -187,6 +187,18 @@ class Kernels(Module):
     return out
   def add_product(self: __torch__.Kernels, y: Tensor, b: Tensor, a: Tensor, scale: float) -> Tensor:
     return torch.addmm(y, b, a, alpha=scale)
+  def add_product_into(self: __torch__.Kernels, into: Tensor, y: Tensor, b: Tensor, a: Tensor, scale: float) -> Tensor:
+    return torch.addmm(y, b, a, alpha=scale, out=into)
+  def add_scaled_into(self: __torch__.Kernels, into: Tensor, x: Tensor, y: Tensor, scale: float) -> Tensor:
+    return torch.add(x, y, alpha=scale, out=into)
+  def linear_into(self: __torch__.Kernels, y: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    seen = torch.reshape(x, [-1, torch.size(weight, 1)])
+    return torch.mm(seen, torch.t(weight), out=torch.view(y, [-1, torch.size(weight, 0)]))
+  def linear_bias_into(self: __torch__.Kernels, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    seen = torch.reshape(x, [-1, torch.size(weight, 1)])
+    return torch.addmm(bias, seen, torch.t(weight), out=torch.view(y, [-1, torch.size(weight, 0)]))
+  def start(self: __torch__.Kernels, x: Tensor, rows: int, columns: int) -> Tensor:
+    return torch.view(torch.narrow(x, 0, 0, torch.mul(rows, columns)), [rows, columns])
   def add_low_rank_(self: __torch__.Kernels, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
     seen = torch.linear(torch.reshape(x, [-1, torch.size(a, 1)]), a)
     _0 = torch.addmm_(torch.view(y, [-1, torch.size(b, 0)]), seen, torch.t(b), alpha=scale)

@@ -14,11 +14,14 @@ import dev.medley.Fixtures.Expected;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterReport;
 import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.LayerScratch;
+import dev.medley.adapter.MergedWeights;
 import dev.medley.adapter.RowGroups;
 import dev.medley.adapter.RowGroups.Slice;
 import dev.medley.io.LoadException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +61,10 @@ class AdaptedModelTest {
     }
   }
 
-  /** Every adapter's rows and the base's in one batch: different ranks, targets, heads, biases. */
+  /**
+   * Every adapter's rows and the base's in one batch, added and merged: different ranks, targets,
+   * heads, biases.
+   */
   @ParameterizedTest
   @MethodSource("adaptedModels")
   void rowsOfAllAdaptersShareABatch(String name) {
@@ -78,12 +84,15 @@ class AdaptedModelTest {
       RowGroups groups = RowGroups.of(rows);
       assertThat(groups.slices()).hasSize(sets.size());
 
-      NDArray hidden = fixture.model().hidden(new TokenBatch(owner, ids, types), groups);
+      for (MergedWeights memory : Arrays.asList(null, new LayerScratch(owner))) {
+        RowGroups ways = groups.merging(set -> set == AdapterSet.BASE ? null : memory);
+        NDArray hidden = fixture.model().hidden(new TokenBatch(owner, ids, types), ways);
 
-      for (int i = 0; i < names.size(); i++) {
-        Slice slice = groups.slices().get(i + 1);
-        NDArray part = hidden.get(slice.start() + ":" + slice.end());
-        assertExpected(fixture, names.get(i), part, slice.set());
+        for (int i = 0; i < names.size(); i++) {
+          Slice slice = groups.slices().get(i + 1);
+          NDArray part = hidden.get(slice.start() + ":" + slice.end());
+          assertExpected(fixture, names.get(i), part, slice.set());
+        }
       }
     }
   }

@@ -10,10 +10,13 @@ import dev.medley.Fixtures;
 import dev.medley.Fixtures.Expected;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.LayerScratch;
+import dev.medley.adapter.MergedWeights;
 import dev.medley.adapter.MixedSet;
 import dev.medley.adapter.MixedSet.Member;
 import dev.medley.adapter.RowGroups;
 import dev.medley.adapter.RowGroups.Slice;
+import dev.medley.adapter.RunWeights;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -24,6 +27,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Ordered sets on a whole BERT, as PEFT computes them unmerged. */
@@ -87,13 +91,24 @@ class MixedSetModelTest {
     }
   }
 
+  /** How the sets of a batch are applied. */
+  enum Way {
+    DYNAMIC,
+    LAYER,
+    RUN,
+    /** Every third set another way. */
+    MIXED
+  }
+
   /** Rows of many sets and of the base, shuffled, in one batch. */
-  @Test
-  void rowsOfAllSetsShareBatches() {
+  @ParameterizedTest
+  @EnumSource(Way.class)
+  void rowsOfAllSetsShareBatches(Way way) {
     List<String> expressions = new ArrayList<>(sets());
     Collections.shuffle(expressions, new Random(7));
     for (int from = 0; from < expressions.size(); from += SETS_IN_A_BATCH) {
-      try (NDManager scratch = owner.newSubManager()) {
+      try (NDManager scratch = owner.newSubManager();
+          LayerScratch layer = new LayerScratch(scratch)) {
         int to = Math.min(from + SETS_IN_A_BATCH, expressions.size());
         List<AdapterSet> sets = new ArrayList<>(List.of(AdapterSet.BASE));
         expressions.subList(from, to).forEach(name -> sets.add(set(name, scratch)));
@@ -105,7 +120,8 @@ class MixedSetModelTest {
           allTypes.addAll(typeIds);
           rows.addAll(Collections.nCopies(ids.size(), set));
         }
-        RowGroups groups = RowGroups.of(rows);
+        RowGroups groups =
+            RowGroups.of(rows).merging(set -> memory(way, sets.indexOf(set), layer, scratch));
         NDArray hidden = fixture.model().hidden(new TokenBatch(scratch, allIds, allTypes), groups);
         for (int i = 1; i < sets.size(); i++) {
           Slice slice = groups.slices().get(i);
@@ -113,6 +129,35 @@ class MixedSetModelTest {
           assertExpected(expressions.get(from + i - 1), part, slice.set());
         }
       }
+    }
+  }
+
+  private static MergedWeights memory(Way way, int place, LayerScratch layer, NDManager owner) {
+    if (place == 0 || way == Way.DYNAMIC || way == Way.MIXED && place % 3 == 0) {
+      return null;
+    }
+    return way == Way.LAYER || way == Way.MIXED && place % 3 == 1 ? layer : new RunWeights(owner);
+  }
+
+  /** Merged memory is used again: for the next batch as it is, for the next set anew. */
+  @ParameterizedTest
+  @MethodSource("sets")
+  void everySetIsTheSameInUsedMemory(String expression) {
+    try (NDManager scratch = owner.newSubManager();
+        RunWeights run = new RunWeights(owner)) {
+      AdapterSet other = set(sets().get(0), scratch);
+      AdapterSet set = set(expression, scratch);
+      for (AdapterSet next : List.of(other, set, set)) {
+        run.begin(next);
+        RowGroups rows = RowGroups.all(ids.size(), next).merging(any -> run);
+        NDArray hidden = fixture.model().hidden(new TokenBatch(scratch, ids, typeIds), rows);
+        if (next == set) {
+          assertExpected(expression, hidden, set);
+        }
+      }
+      assertThat(run.numbers()).isPositive();
+      run.clear();
+      assertThat(run.numbers()).isZero();
     }
   }
 

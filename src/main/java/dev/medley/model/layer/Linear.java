@@ -45,23 +45,13 @@ public final class Linear {
     for (Slice slice : rows.slices()) {
       shares.add(new Share(slice, rows.slices().size() == 1 ? x : part(x, slice)));
     }
-    boolean fused = shares.stream().allMatch(share -> share.takesBias);
-    NDArray y;
     if (shares.size() == 1) {
-      Share only = shares.get(0);
-      y = only.output(Kernels.linear(only.seen, only.weight, fused ? only.bias : null));
-    } else {
-      y = Kernels.linear(seen(x, shares), weight, fused ? bias : null); // [n, …, out]
-      for (Share share : shares) {
-        share.writeInto(part(y, share.slice), fused);
-      }
+      return shares.get(0).output();
     }
-    if (!fused) {
-      for (Share share : shares) {
-        if (share.bias != null) {
-          Kernels.addInto(part(y, share.slice), share.bias, 1);
-        }
-      }
+    boolean fused = shares.stream().allMatch(share -> share.takesBias);
+    NDArray y = shared(x, shares, fused ? bias : null); // [n, …, out]
+    for (Share share : shares) {
+      share.writeInto(part(y, share.slice), fused);
     }
     return y;
   }
@@ -72,6 +62,35 @@ public final class Linear {
 
   private boolean isReplacedBy(AdapterSet set) {
     return set.parameter(weightName) != null || set.parameter(biasName) != null;
+  }
+
+  /**
+   * The products with the base's weight, one for all slices that take them where no other slice
+   * stands between; what is not theirs is left for them to write.
+   */
+  private NDArray shared(NDArray x, List<Share> shares, NDArray fusedBias) {
+    if (shares.stream().allMatch(share -> share.takesShared)) {
+      return Kernels.linear(seen(x, shares), weight, fusedBias);
+    }
+    long[] shape = x.getShape().getShape();
+    shape[shape.length - 1] = shares.get(0).outputs();
+    NDArray y = Kernels.emptyLike(x, x.getManager(), shape);
+    for (int from = 0; from < shares.size(); ) {
+      int to = from;
+      while (to < shares.size() && shares.get(to).takesShared) {
+        to++;
+      }
+      if (to > from) {
+        List<Share> stretch = shares.subList(from, to);
+        Slice first = stretch.get(0).slice;
+        int size = stretch.get(stretch.size() - 1).slice.end() - first.start();
+        NDArray part = Kernels.rows(x, first.start(), size);
+        Kernels.linearInto(
+            Kernels.rows(y, first.start(), size), seen(part, stretch), weight, fusedBias);
+      }
+      from = to + 1;
+    }
+    return y;
   }
 
   /** What the base's weight is multiplied with: x itself unless some adapter changes its input. */
@@ -89,35 +108,69 @@ public final class Linear {
   private final class Share {
     final Slice slice;
     final NDArray x;
+    final LinearAdapter adapter; // null for none, and for one that is merged
+    final LinearAdapter toMerge; // null for none
     final NDArray seen;
-    final LinearAdapter adapter; // null for none
-    final NDArray weight;
+    final NDArray own; // weight in place of the base's; null for none
     final NDArray bias;
+    final boolean takesShared; // the product of x with the base's weight
     final boolean takesBias; // the slice's bias may be in y before the adapter's share is
 
     Share(Slice slice, NDArray x) {
       this.slice = slice;
       this.x = x;
-      adapter = slice.set().linear(path);
-      NDArray ownWeight = slice.set().parameter(weightName);
-      NDArray ownBias = slice.set().parameter(biasName);
-      weight = ownWeight == null ? Linear.this.weight : ownWeight;
-      bias = ownBias == null ? Linear.this.bias : ownBias;
+      LinearAdapter change = slice.set().linear(path);
+      toMerge = slice.merged() == null ? null : change;
+      adapter = toMerge == null ? change : null;
       seen = adapter == null ? x : adapter.input(x);
-      takesBias = bias == Linear.this.bias && (adapter == null || adapter.isAdditive());
+      own = slice.set().parameter(weightName);
+      NDArray ownBias = slice.set().parameter(biasName);
+      bias = ownBias == null ? Linear.this.bias : ownBias;
+      takesShared = toMerge == null && own == null;
+      takesBias =
+          !takesShared && adapter == null
+              || bias == Linear.this.bias && (adapter == null || adapter.isAdditive());
     }
 
-    NDArray output(NDArray y) {
-      return adapter == null ? y : adapter.output(x, seen, y);
+    long outputs() {
+      return (own == null ? weight : own).getShape().get(0);
     }
 
+    /** The weight of this slice alone: merged memory is another slice's once that has asked. */
+    private NDArray weight() {
+      NDArray plain = own == null ? weight : own;
+      return toMerge == null ? plain : slice.merged().merge(path, toMerge, plain);
+    }
+
+    /** All of it, where no other slice is in the batch. */
+    NDArray output() {
+      NDArray product = Kernels.linear(seen, weight(), takesBias ? bias : null);
+      NDArray y = adapter == null ? product : adapter.output(x, seen, product);
+      return withBias(y, takesBias);
+    }
+
+    /**
+     * Completes this slice's part.
+     *
+     * @param fused whether the shared product has its bias already
+     */
     void writeInto(NDArray y, boolean fused) {
-      NDArray product =
-          weight == Linear.this.weight ? y : Kernels.linear(seen, weight, fused ? bias : null);
-      NDArray output = output(product);
+      boolean isFused = takesShared ? fused : takesBias;
+      if (!takesShared) {
+        Kernels.linearInto(y, seen, weight(), isFused ? bias : null);
+      }
+      NDArray output = adapter == null ? y : adapter.output(x, seen, y);
       if (output != y) {
         Kernels.copyInto(y, output);
       }
+      withBias(y, isFused);
+    }
+
+    private NDArray withBias(NDArray y, boolean isIn) {
+      if (!isIn && bias != null) {
+        Kernels.addInto(y, bias, 1);
+      }
+      return y;
     }
   }
 }
