@@ -85,6 +85,11 @@ final class AdapterStore implements AutoCloseable {
     versions.remove(name);
   }
 
+  /** Whether an adapter or a set is in memory now. */
+  synchronized boolean holds(AdapterRef ref) {
+    return entries.containsKey(ref);
+  }
+
   /** How many adapters were read so far; compiled sets do not count. */
   synchronized int loads() {
     return loads;

@@ -183,6 +183,19 @@ public final class Engine implements AutoCloseable {
     return store;
   }
 
+  /** How this engine's sets are applied, what that costs measured when first asked for. */
+  Planner planner() {
+    return new Planner(
+        spec.merging(),
+        base.precision().bytes(),
+        () -> CostModel.of(base.owner(), base.precision()));
+  }
+
+  /** Memory for one thread's merged weights. */
+  MergeMemory mergeMemory() {
+    return new MergeMemory(base.owner(), spec.merging().memory() / base.precision().bytes());
+  }
+
   /** How many adapters were read from files so far. */
   public int adapterLoads() {
     return store.loads();

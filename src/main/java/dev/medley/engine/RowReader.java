@@ -6,6 +6,7 @@ import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.RowError.Code;
 import dev.medley.io.LoadException;
 import dev.medley.io.Nearest;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -41,8 +42,32 @@ final class RowReader {
    * @throws RowException for such a row where errors are to fail
    */
   Row next() {
-    Request request = requests.next();
-    Row row = read(request);
+    return read(requests.next());
+  }
+
+  /** The next requests, at most so many rows and, but for the last of them, so many characters. */
+  List<Request> requests(int rows, long characters) {
+    List<Request> read = new ArrayList<>();
+    for (long left = characters; read.size() < rows && left > 0 && requests.hasNext(); ) {
+      Request request = requests.next();
+      read.add(request);
+      left -= request.text() == null ? 0 : request.text().length();
+    }
+    return read;
+  }
+
+  /**
+   * Rows in their order, each as {@link #next} gives it. One thread at a time may read rows, be it
+   * another one than asked for the requests.
+   */
+  List<Row> rows(List<Request> read) {
+    List<Row> rows = new ArrayList<>(read.size());
+    read.forEach(request -> rows.add(read(request)));
+    return rows;
+  }
+
+  private Row read(Request request) {
+    Row row = rowOf(request);
     row.position = position++;
     if (row.result != null) {
       failIfAsked(row);
@@ -65,18 +90,35 @@ final class RowReader {
     }
   }
 
-  /** The row's adapters, or null with the row's error: one that was evicted is loaded again. */
+  /** The row's adapters, or null with the row's error. */
   Lease lease(Row row) {
+    Lease lease;
     try {
-      return engine.store().lease(row.choice.adapter());
+      lease = engine.store().lease(row.choice.adapter());
     } catch (LoadException e) {
-      row.result = Result.failed(Code.ADAPTER_UNFIT, e.getMessage());
-      failIfAsked(row);
+      fail(row, Result.failed(Code.ADAPTER_UNFIT, e.getMessage()));
       return null;
     }
+    Result missing = missing(row.choice.adapter(), lease.set());
+    if (missing == null) {
+      return lease;
+    }
+    lease.close();
+    fail(row, missing);
+    return null;
   }
 
-  private Row read(Request request) {
+  /**
+   * Gives a row its error.
+   *
+   * @throws RowException where errors are to fail
+   */
+  void fail(Row row, Result error) {
+    row.result = error;
+    failIfAsked(row);
+  }
+
+  private Row rowOf(Request request) {
     if (request.error() != null) {
       return new Row(new Result(null, request.error()));
     }
@@ -150,7 +192,7 @@ final class RowReader {
     return new Row(choice, tokens, request.seed(), text.length());
   }
 
-  /** Finds the adapter and loads it once, so that a broken one is known before rows are batched. */
+  /** Finds the adapters, which are read when their rows are scored. */
   private Choice choose(List<String> column) {
     AdapterRef ref;
     try {
@@ -159,18 +201,14 @@ final class RowReader {
       return Choice.failed(Code.ADAPTER_SYNTAX, e.getMessage());
     }
     if (ref.members().isEmpty()) {
-      return usable(new Choice(null, numberOf(ref), null), AdapterSet.BASE);
+      return new Choice(null, numberOf(ref), missing(null, AdapterSet.BASE));
     }
     for (AdapterRef.Member member : ref.members()) {
       if (!engine.store().knows(member.name())) {
         return Choice.failed(Code.ADAPTER_UNKNOWN, unknown(member.name()));
       }
     }
-    try (Lease lease = engine.store().lease(ref)) {
-      return usable(new Choice(ref, numberOf(ref), null), lease.set());
-    } catch (LoadException e) {
-      return Choice.failed(Code.ADAPTER_UNFIT, e.getMessage());
-    }
+    return new Choice(ref, numberOf(ref), null);
   }
 
   /** Different spellings of one set are neighbours when rows are sorted. */
@@ -186,20 +224,25 @@ final class RowReader {
         + Nearest.name(name, known).map(other -> "; did you mean " + other + "?").orElse("");
   }
 
-  /** A head that neither the base nor the set has is never made up. */
-  private Choice usable(Choice choice, AdapterSet set) {
+  /**
+   * The error of rows whose head neither the base nor their set has: it is never made up; null
+   * where there is one.
+   *
+   * @param adapter null for the base
+   */
+  Result missing(AdapterRef adapter, AdapterSet set) {
     List<String> missing =
         engine.base().model().absent().stream()
             .filter(parameter -> set.parameter(parameter) == null)
             .toList();
     return missing.isEmpty()
-        ? choice
-        : Choice.failed(
+        ? null
+        : Result.failed(
             Code.HEAD_MISSING,
             engine.spec().task().pipeline()
                 + ": the base has no "
                 + String.join(", ", missing)
-                + (choice.adapter == null ? "" : ", nor has adapter " + choice.adapter));
+                + (adapter == null ? "" : ", nor has adapter " + adapter));
   }
 
   /**

@@ -3,38 +3,56 @@ package dev.medley.engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import dev.medley.adapter.AdapterSet;
+import dev.medley.adapter.MergedWeights;
 import dev.medley.adapter.RowGroups;
-import dev.medley.engine.AdapterStore.Lease;
+import dev.medley.engine.Batches.Batch;
+import dev.medley.engine.Batches.Part;
+import dev.medley.engine.Leases.Leased;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.RowReader.Row;
 import dev.medley.model.Labels;
 import dev.medley.model.TokenBatch;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Future;
 
 /**
  * One thread's pass over a stream of requests: reads a window, scores it, gives it back in order.
+ * While one window is scored the texts of the next become tokens, and while one batch is scored the
+ * adapters of the next are read.
+ *
+ * <p>Owns memory for merged weights and the threads that look ahead, until it is closed or at its
+ * end.
  */
 final class Scorer implements Results {
   /** A window ends after so many rows per good row it may hold, so that bad rows cannot pile up. */
   private static final int ROWS_PER_GOOD_ROW = 4;
 
-  /** And after so many characters. */
-  private static final long WINDOW_CHARACTERS = 64L << 20;
+  /** No more than so many characters are read ahead. */
+  private static final long CHARACTERS = 16L << 20;
 
   private final Engine engine;
   private final OnePass task;
   private final RowReader reader;
   private final Batching batching;
   private final ArrayDeque<Result> ready = new ArrayDeque<>();
-
   private final Runnable beforeBatch;
+  private final Lookahead ahead = new Lookahead();
+  private final Planner planner;
+  private final MergeMemory memory;
+  private final ArrayDeque<Row> read = new ArrayDeque<>();
+  private Future<List<Row>> coming; // rows after those; null where none are being read
   private boolean broken;
 
   Scorer(Engine engine, OnePass task, Iterator<Request> requests, Runnable beforeBatch) {
@@ -43,11 +61,13 @@ final class Scorer implements Results {
     this.reader = new RowReader(engine, requests);
     this.beforeBatch = beforeBatch;
     this.batching = engine.spec().batching();
+    this.planner = engine.planner();
+    this.memory = engine.mergeMemory();
   }
 
   @Override
   public boolean hasNext() {
-    return !broken && (!ready.isEmpty() || reader.hasNext());
+    return !broken && (!ready.isEmpty() || !read.isEmpty() || coming != null || reader.hasNext());
   }
 
   @Override
@@ -57,98 +77,173 @@ final class Scorer implements Results {
     }
     if (ready.isEmpty()) {
       broken = true; // whoever caught an exception and went on would miss rows
-      engine.whileOpen(() -> score(window()));
+      engine.whileOpen(this::score);
       broken = false;
     }
-    return ready.poll();
+    Result result = ready.poll();
+    if (!hasNext()) {
+      close();
+    }
+    return result;
   }
 
   @Override
   public void close() {
-    broken = true; // nothing is held between windows
+    broken = true;
+    ahead.close();
+    memory.close();
   }
 
-  /** Reads rows until there are enough good ones. */
-  private List<Row> window() {
-    reader.endWindow();
-    List<Row> rows = new ArrayList<>();
-    int good = 0;
-    long characters = 0;
-    while (reader.hasNext()
-        && good < batching.windowRows()
-        && rows.size() / ROWS_PER_GOOD_ROW < batching.windowRows()
-        && characters < WINDOW_CHARACTERS) {
-      Row row = reader.next();
-      if (row.result == null) {
-        good++;
-        characters += row.characters;
+  private void score() {
+    try {
+      List<Row> window = window();
+      if (coming == null && read.size() < batching.windowRows() && reader.hasNext()) {
+        reader.endWindow();
+        List<Request> following = requests();
+        coming = ahead.begin(() -> reader.rows(following));
       }
-      rows.add(row);
+      score(window);
+    } finally {
+      ahead.rest(); // the engine may be closed between windows
     }
-    return rows;
+  }
+
+  /** Rows until there are enough good ones. */
+  private List<Row> window() {
+    List<Row> window = new ArrayList<>();
+    int good = 0;
+    while (good < batching.windowRows()
+        && window.size() / ROWS_PER_GOOD_ROW < batching.windowRows()
+        && fill()) {
+      Row row = read.remove();
+      good += row.result == null ? 1 : 0;
+      window.add(row);
+    }
+    return window;
+  }
+
+  /** Whether there is a row, be it after waiting for it. */
+  private boolean fill() {
+    while (read.isEmpty() && (coming != null || reader.hasNext())) {
+      read.addAll(coming == null ? reader.rows(requests()) : ahead.get(coming));
+      coming = null;
+    }
+    return !read.isEmpty();
+  }
+
+  private List<Request> requests() {
+    return reader.requests(batching.windowRows(), CHARACTERS);
   }
 
   private void score(List<Row> window) {
     List<Batches.Row> good = new ArrayList<>();
+    Map<Integer, AdapterRef> sets = new HashMap<>(); // by number
     for (int i = 0; i < window.size(); i++) {
-      if (window.get(i).result == null) {
-        Row row = window.get(i);
+      Row row = window.get(i);
+      if (row.result == null) {
         good.add(new Batches.Row(i, row.choice.number(), row.tokens.ids().length));
+        sets.put(row.choice.number(), row.choice.adapter());
       }
     }
-    for (List<Batches.Row> batch : Batches.of(good, batching.batchSize(), batching.batchTokens())) {
-      beforeBatch.run();
-      forward(batch.stream().map(row -> window.get(row.index())).toList());
+    Set<Integer> there = new HashSet<>(sets.keySet());
+    there.removeIf(number -> sets.get(number) != null && !engine.store().holds(sets.get(number)));
+    Comparator<Integer> order = // what is in memory would be evicted by what is read first
+        Comparator.comparing((Integer number) -> !there.contains(number));
+    ArrayDeque<Batch> plan = plan(good, order);
+    try (Leases leases = new Leases(engine.store(), ahead)) {
+      while (!plan.isEmpty()) {
+        beforeBatch.run();
+        Map<AdapterRef, Leased> adapters = leases.take(adapters(plan, sets, 0, 2));
+        if (fail(adapters, plan, window)) { // as if those rows had never been in the batches
+          good.clear();
+          plan.forEach(batch -> batch.parts().forEach(part -> good.addAll(part.rows())));
+          good.removeIf(row -> window.get(row.index()).result != null);
+          plan = plan(good, order);
+          continue;
+        }
+        leases.expect(adapters(plan, sets, 2, 3));
+        forward(plan.remove(), window, adapters);
+      }
     }
     window.forEach(row -> ready.add(row.result));
   }
 
-  private void forward(List<Row> rows) {
-    Map<AdapterRef, Lease> leases = new LinkedHashMap<>();
-    try (NDManager scope = engine.base().owner().newSubManager()) {
-      List<Row> batch = rows.stream().filter(row -> hasAdapter(row, leases)).toList();
-      if (batch.isEmpty()) {
-        return;
-      }
-      Map<AdapterSet, Labels> labels = new HashMap<>();
-      List<AdapterSet> sets = new ArrayList<>();
-      for (Row row : batch) {
-        Lease lease = leases.get(row.choice.adapter());
-        sets.add(lease == null ? AdapterSet.BASE : lease.set());
-        if (lease != null) {
-          labels.put(lease.set(), lease.headLabels());
+  private ArrayDeque<Batch> plan(List<Batches.Row> rows, Comparator<Integer> order) {
+    return new ArrayDeque<>(Batches.of(rows, batching.batchSize(), batching.batchTokens(), order));
+  }
+
+  /** What the batches from one place of the plan to another need. */
+  private static List<AdapterRef> adapters(
+      Collection<Batch> plan, Map<Integer, AdapterRef> sets, int from, int to) {
+    return plan.stream()
+        .limit(to)
+        .skip(from)
+        .flatMap(batch -> batch.parts().stream())
+        .map(part -> sets.get(part.set()))
+        .filter(Objects::nonNull)
+        .distinct()
+        .toList();
+  }
+
+  /** Gives all rows of adapters that cannot be used their error; whether there were any. */
+  private boolean fail(Map<AdapterRef, Leased> adapters, Collection<Batch> plan, List<Row> window) {
+    Map<AdapterRef, Result> errors = new HashMap<>();
+    adapters.forEach((ref, leased) -> errors.put(ref, error(ref, leased)));
+    errors.values().removeIf(Objects::isNull);
+    if (errors.isEmpty()) {
+      return false;
+    }
+    for (Batch batch : plan) {
+      for (Part part : batch.parts()) {
+        for (Batches.Row at : part.rows()) {
+          Row row = window.get(at.index());
+          if (errors.containsKey(row.choice.adapter())) {
+            reader.fail(row, errors.get(row.choice.adapter()));
+          }
         }
       }
-      List<Tokens> encoded = batch.stream().map(row -> row.tokens).toList();
+    }
+    return true;
+  }
+
+  private void forward(Batch batch, List<Row> window, Map<AdapterRef, Leased> adapters) {
+    List<Row> rows = new ArrayList<>();
+    List<AdapterSet> sets = new ArrayList<>();
+    Map<AdapterSet, Labels> labels = new HashMap<>();
+    Map<AdapterSet, MergedWeights> merged = new HashMap<>();
+    for (Part part : batch.parts()) {
+      List<Row> ofPart = part.rows().stream().map(row -> window.get(row.index())).toList();
+      AdapterRef ref = ofPart.get(0).choice.adapter();
+      AdapterSet set = ref == null ? AdapterSet.BASE : adapters.get(ref).lease().set();
+      if (ref != null) {
+        labels.put(set, adapters.get(ref).lease().headLabels());
+        merged.put(set, memory.of(planner.mode(set.work(), part.run()), set));
+      }
+      rows.addAll(ofPart);
+      sets.addAll(Collections.nCopies(ofPart.size(), set));
+    }
+    List<Tokens> encoded = rows.stream().map(row -> row.tokens).toList();
+    try (NDManager scope = engine.base().owner().newSubManager()) {
       TokenBatch tokens =
           new TokenBatch(
               scope,
               encoded.stream().map(Tokens::ids).toList(),
               encoded.stream().map(Tokens::typeIds).toList());
-      RowGroups groups = RowGroups.of(sets);
+      RowGroups groups = RowGroups.of(sets).merging(merged::get);
       NDArray hidden = engine.base().model().hidden(tokens, groups);
       Forward forward = new Forward(engine.base(), tokens, encoded, groups, labels);
       List<Prediction> predictions = task.predict(forward, hidden);
-      for (int i = 0; i < batch.size(); i++) {
-        batch.get(i).result = new Result(predictions.get(i), warning(encoded.get(i)));
+      for (int i = 0; i < rows.size(); i++) {
+        rows.get(i).result = new Result(predictions.get(i), warning(encoded.get(i)));
       }
-    } finally {
-      leases.values().forEach(Lease::close);
     }
   }
 
-  /** Leases the row's adapters unless that is done; false where that fails. */
-  private boolean hasAdapter(Row row, Map<AdapterRef, Lease> leases) {
-    AdapterRef adapter = row.choice.adapter();
-    if (adapter == null || leases.containsKey(adapter)) {
-      return true;
-    }
-    Lease lease = reader.lease(row);
-    if (lease == null) {
-      return false;
-    }
-    leases.put(adapter, lease);
-    return true;
+  /** What keeps a set's rows from being scored; null for nothing. */
+  private Result error(AdapterRef ref, Leased leased) {
+    return leased.problem() == null
+        ? reader.missing(ref, leased.lease().set())
+        : Result.failed(Code.ADAPTER_UNFIT, leased.problem().getMessage());
   }
 
   private static RowError warning(Tokens tokens) {

@@ -188,7 +188,7 @@ class EngineTest {
         mixed.add(bad.get(i / 5));
       }
     }
-    Batching small = new Batching(8, 300, 16, 0, true);
+    Batching small = new Batching(8, 300, 60, 0, true);
     try (Engine engine = Engine.load(CLASSIFY.with(small))) {
       List<Result> without = engine.run(good);
       List<Result> with = engine.run(mixed);
