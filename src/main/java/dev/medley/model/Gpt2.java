@@ -105,7 +105,7 @@ final class Gpt2 {
 
     @Override
     public NDArray forward(NDArray x, RowGroups rows) {
-      return down.forward(activation.forward(up.forward(x, rows)), rows);
+      return down.forward(activation.into(up.forward(x, rows)), rows);
     }
   }
 }

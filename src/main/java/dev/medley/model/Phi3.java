@@ -89,7 +89,7 @@ final class Phi3 {
     public NDArray forward(NDArray x, RowGroups rows) {
       NDArray both = gateUp.forward(x, rows); // [n, 2·intermediate]
       long wide = both.getShape().get(1) / 2;
-      NDArray open = activation.forward(Kernels.columns(both, 0, wide));
+      NDArray open = activation.into(Kernels.columns(both, 0, wide));
       return down.forward(Kernels.multiply(open, Kernels.columns(both, wide, wide)), rows);
     }
   }

@@ -67,14 +67,19 @@ public final class Kernels {
     return call("attention", q, k, v, runs, heads);
   }
 
-  /** x·Φ(x), exact. */
-  public static NDArray gelu(NDArray x) {
-    return call("gelu", x);
+  /** x ← x·Φ(x), exact. */
+  public static void geluInto(NDArray x) {
+    call("gelu_", x).close();
   }
 
-  /** GELU by tanh, HF's gelu_new and gelu_pytorch_tanh. */
-  public static NDArray geluTanh(NDArray x) {
-    return call("gelu_tanh", x);
+  /** x ← GELU by tanh, HF's gelu_new and gelu_pytorch_tanh. */
+  public static void geluTanhInto(NDArray x) {
+    call("gelu_tanh_", x).close();
+  }
+
+  /** x ← max(x, 0). */
+  public static void reluInto(NDArray x) {
+    call("relu_", x).close();
   }
 
   /** max(x, 0). */
@@ -82,9 +87,9 @@ public final class Kernels {
     return call("relu", x);
   }
 
-  /** x·σ(x), HF's silu and swish. */
-  public static NDArray silu(NDArray x) {
-    return call("silu", x);
+  /** x ← x·σ(x), HF's silu and swish. */
+  public static void siluInto(NDArray x) {
+    call("silu_", x).close();
   }
 
   /** tanh(x). */

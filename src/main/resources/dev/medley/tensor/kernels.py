@@ -43,14 +43,16 @@ class Kernels(Module):
     return torch.embedding(weight, ids)
   def layer_norm(self: __torch__.Kernels, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     return torch.layer_norm(x, [torch.size(weight, 0)], weight, bias, eps)
-  def gelu(self: __torch__.Kernels, x: Tensor) -> Tensor:
-    return torch.gelu(x)
-  def gelu_tanh(self: __torch__.Kernels, x: Tensor) -> Tensor:
-    return torch.gelu(x, approximate="tanh")
+  def gelu_(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.gelu_(x)
+  def gelu_tanh_(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.gelu_(x, approximate="tanh")
+  def relu_(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.relu_(x)
   def relu(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.relu(x)
-  def silu(self: __torch__.Kernels, x: Tensor) -> Tensor:
-    return torch.silu(x)
+  def silu_(self: __torch__.Kernels, x: Tensor) -> Tensor:
+    return torch.silu_(x)
   def tanh(self: __torch__.Kernels, x: Tensor) -> Tensor:
     return torch.tanh(x)
   def attention(self: __torch__.Kernels, q: Tensor, k: Tensor, v: Tensor, runs: List[int], heads: int) -> Tensor:

@@ -5,26 +5,27 @@ import dev.medley.io.JsonObject;
 import dev.medley.tensor.Kernels;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.UnaryOperator;
+import java.util.function.Consumer;
 
 /** HF's {@code hidden_act} functions, each with the names that configs use. */
 public enum Activation {
-  GELU(Kernels::gelu, "gelu", "gelu_python"),
-  GELU_TANH(Kernels::geluTanh, "gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"),
-  RELU(Kernels::relu, "relu"),
-  SILU(Kernels::silu, "silu", "swish");
+  GELU(Kernels::geluInto, "gelu", "gelu_python"),
+  GELU_TANH(Kernels::geluTanhInto, "gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"),
+  RELU(Kernels::reluInto, "relu"),
+  SILU(Kernels::siluInto, "silu", "swish");
 
-  private final UnaryOperator<NDArray> function;
+  private final Consumer<NDArray> function;
   private final List<String> names;
 
-  Activation(UnaryOperator<NDArray> function, String... names) {
+  Activation(Consumer<NDArray> function, String... names) {
     this.function = function;
     this.names = List.of(names);
   }
 
-  /** Element by element, to the same shape. */
-  public NDArray forward(NDArray x) {
-    return function.apply(x);
+  /** x, with each of its elements overwritten. */
+  public NDArray into(NDArray x) {
+    function.accept(x);
+    return x;
   }
 
   /** Reads the name under {@code key}. */

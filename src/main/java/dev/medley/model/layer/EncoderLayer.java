@@ -41,9 +41,13 @@ public record EncoderLayer(
       NDArray k = key.forward(x, rows);
       NDArray v = value.forward(x, rows);
       NDArray mixed = Kernels.attention(q, k, v, runs, heads); // [n, h]
-      x = attentionNorm.forward(Kernels.add(output.forward(mixed, rows), x), rows);
-      NDArray wide = activation.forward(up.forward(x, rows)); // [n, intermediate]
-      NDArray y = norm.forward(Kernels.add(down.forward(wide, rows), x), rows);
+      NDArray seen = output.forward(mixed, rows);
+      Kernels.addInto(seen, x, 1);
+      x = attentionNorm.forward(seen, rows);
+      NDArray wide = activation.into(up.forward(x, rows)); // [n, intermediate]
+      NDArray narrow = down.forward(wide, rows);
+      Kernels.addInto(narrow, x, 1);
+      NDArray y = norm.forward(narrow, rows);
       NDScope.unregister(y);
       return y;
     }

@@ -24,7 +24,8 @@ public record GatedMlp(Linear gate, Activation activation, Linear up, Linear dow
 
   @Override
   public NDArray forward(NDArray x, RowGroups rows) {
-    NDArray open = activation.forward(gate.forward(x, rows)); // [n, intermediate]
-    return down.forward(Kernels.multiply(open, up.forward(x, rows)), rows); // [n, h]
+    NDArray open = activation.into(gate.forward(x, rows)); // [n, intermediate]
+    Kernels.scaleInto(open, up.forward(x, rows));
+    return down.forward(open, rows); // [n, h]
   }
 }

@@ -13,8 +13,10 @@ public record PreNormLayer(Norm attentionNorm, Attention attention, Norm mlpNorm
   public NDArray forward(NDArray x, CausalBatch batch, RowGroups rows) {
     try (NDScope scope = new NDScope()) { // frees all but the result
       scope.suppressNotUsedWarning();
-      NDArray y = Kernels.add(attention.forward(attentionNorm.forward(x, rows), batch, rows), x);
-      NDArray z = Kernels.add(mlp.forward(mlpNorm.forward(y, rows), rows), y);
+      NDArray y = attention.forward(attentionNorm.forward(x, rows), batch, rows);
+      Kernels.addInto(y, x, 1);
+      NDArray z = mlp.forward(mlpNorm.forward(y, rows), rows);
+      Kernels.addInto(z, y, 1);
       NDScope.unregister(z);
       return z;
     }
