@@ -31,10 +31,10 @@ record CostModel(
   private static final int MANY = 512;
 
   /** For so long each measurement is repeated; six of them are made. */
-  private static final long NANOS = 20_000_000;
+  private static final long NANOS = 15_000_000;
 
   /**
-   * Measured when first asked for, in about 150 ms.
+   * Measured when first asked for, in about 100 ms.
    *
    * @param owner on the device
    */
