@@ -23,6 +23,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Puts a PEFT adapter's tensors on the modules of one base, strictly: a tensor that no module
@@ -59,8 +60,10 @@ public final class AdapterLoader {
    *     come out as under the base model
    */
   public Adapter load(String name, AdapterConfig config, Checkpoint checkpoint, NDManager owner) {
-    TensorReader reader = new TensorReader(checkpoint, owner, precision);
-    Assembly assembly = new Assembly(config, checkpoint.tensors(), reader);
+    Assembly assembly;
+    try (TensorReader reader = TensorReader.ahead(checkpoint, owner, precision)) {
+      assembly = new Assembly(config, checkpoint.tensors(), reader);
+    }
     checkpoint.verifyWhole();
     AdapterReport report = assembly.report();
     report.orThrow(checkpoint.folder().toString());
@@ -101,6 +104,7 @@ public final class AdapterLoader {
     private final boolean headed;
     private final boolean tiesSaved;
     private final boolean tiesTargets;
+    private final Set<String> targeted; // paths
     private int changes;
     private boolean changesHead;
     private long bytes;
@@ -130,15 +134,14 @@ public final class AdapterLoader {
       boolean ties = config.method().ensuresWeightTying() && sharesHead();
       tiesSaved = ties && config.modulesToSave().stream().anyMatch(Assembly::isEmbedding);
       tiesTargets = ties && !tiesSaved && config.targets().nameAny(EMBEDDINGS);
+      targeted =
+          base.all().stream().filter(this::matches).map(Module::path).collect(Collectors.toSet());
       method = config.method().with(weights.scope("base_model"), most(0), most(1));
-      weights.skip(name -> isSecondBias(name) || isSecondTable(name));
-      weights.skip(this::isIdle);
-      tensors.forEach(
-          (key, tensor) -> {
-            if (isIdle(key)) {
-              idle.add(tensor.name());
-            }
-          });
+      Set<String> second = secondTables();
+      weights.skip(name -> second.contains(name) || isSecondBias(name));
+      Set<String> idleKeys = idleKeys();
+      weights.skip(idleKeys::contains);
+      idleKeys.forEach(key -> idle.add(tensors.get(key).name()));
       Set<String> groups = new TreeSet<>();
       for (Module module : base.all()) {
         if (module == base.outputEmbeddings() && !module.place().isRun() && headed) {
@@ -279,6 +282,10 @@ public final class AdapterLoader {
     }
 
     private boolean isTargeted(Module module) {
+      return targeted.contains(module.path());
+    }
+
+    private boolean matches(Module module) {
       boolean isHead = isSequenceHead(module) || module == base.outputEmbeddings();
       return tiesTargets && base.twin(module) != null
           || config.targets().matches(nameOf(module), module, isHead);
@@ -614,14 +621,15 @@ public final class AdapterLoader {
     }
 
     /** So it does with a saved table when the vocabulary was resized. */
-    private boolean isSecondTable(String name) {
+    private Set<String> secondTables() {
       return base.all().stream()
           .filter(m -> m.kind() == Kind.EMBEDDING || m == base.outputEmbeddings())
           .filter(this::isSaved)
-          .anyMatch(
-              module ->
-                  name.equals(module.parameter("modules_to_save.weight"))
-                      || name.equals(module.parameter("original_module.weight")));
+          .flatMap(
+              m ->
+                  Stream.of(
+                      m.parameter("modules_to_save.weight"), m.parameter("original_module.weight")))
+          .collect(Collectors.toSet());
     }
 
     private static String parent(String path) {
@@ -635,14 +643,20 @@ public final class AdapterLoader {
     }
 
     /**
-     * Whether the task runs nothing that the tensor is for. A head that is not run may have been
-     * any head: only what it is called counts, not which modules this base would give it.
+     * Tensors of which the task runs nothing. A head that is not run may have been any head: only
+     * what it is called counts, not which modules this base would give it.
      */
-    private boolean isIdle(String key) {
-      return base.all().stream()
-          .filter(m -> !m.place().isRun())
-          .map(m -> m.place().isHead() ? m.path().split("\\.")[0] : m.path())
-          .anyMatch(path -> key.startsWith(path + "."));
+    private Set<String> idleKeys() {
+      List<String> paths =
+          base.all().stream()
+              .filter(m -> !m.place().isRun())
+              .map(m -> m.place().isHead() ? m.path().split("\\.")[0] : m.path())
+              .map(path -> path + ".")
+              .distinct()
+              .toList();
+      return tensors.keySet().stream()
+          .filter(key -> paths.stream().anyMatch(key::startsWith))
+          .collect(Collectors.toCollection(TreeSet::new));
     }
 
     private boolean touches(Module module) {

@@ -84,11 +84,20 @@ public final class Checkpoint implements AutoCloseable {
 
   /** A view as of {@link SafetensorsFile#slice}. */
   public ByteBuffer slice(TensorInfo t, long offset, int length) {
+    return file(t).slice(t, offset, length);
+  }
+
+  /** The same of all bytes from one tensor's first to another's last in the same file. */
+  public ByteBuffer slice(TensorInfo first, TensorInfo last) {
+    return file(first).slice(first, last);
+  }
+
+  private SafetensorsFile file(TensorInfo t) {
     SafetensorsFile file = files.get(t.file());
     if (file == null) {
       throw new IllegalArgumentException("not a tensor of " + folder + ": " + t);
     }
-    return file.slice(t, offset, length);
+    return file;
   }
 
   /** As {@link SafetensorsFile#verifyWhole}, for every file: call it after the last read. */

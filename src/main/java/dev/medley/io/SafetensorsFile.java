@@ -129,18 +129,34 @@ public final class SafetensorsFile implements AutoCloseable {
               + " from "
               + offset);
     }
-    long position = t.begin() + offset;
-    synchronized (this) {
-      checkUsable();
-      // an empty tensor may lie at the very end of the file, which may be the end of the segments
-      int segment = (int) Math.min(position / LONGEST_SLICE, segments.size() - 1);
-      int start = Math.toIntExact(position - (long) segment * LONGEST_SLICE);
-      return segments
-          .get(segment)
-          .slice(start, length)
-          .asReadOnlyBuffer()
-          .order(ByteOrder.LITTLE_ENDIAN);
+    return view(t.begin() + offset, length);
+  }
+
+  /** The same of all bytes from one tensor's first to another's last, up to 1 GiB. */
+  ByteBuffer slice(TensorInfo first, TensorInfo last) {
+    for (TensorInfo t : List.of(first, last)) {
+      if (!t.equals(tensors().get(t.name()))) {
+        throw new IllegalArgumentException("not a tensor of " + where + ": " + t);
+      }
     }
+    long length = last.end() - first.begin();
+    if (last.begin() < first.begin() || length > LONGEST_SLICE) {
+      throw new IllegalArgumentException(
+          "expected up to " + LONGEST_SLICE + " bytes from " + first + " to " + last);
+    }
+    return view(first.begin(), (int) length);
+  }
+
+  private synchronized ByteBuffer view(long position, int length) {
+    checkUsable();
+    // an empty tensor may lie at the very end of the file, which may be the end of the segments
+    int segment = (int) Math.min(position / LONGEST_SLICE, segments.size() - 1);
+    int start = Math.toIntExact(position - (long) segment * LONGEST_SLICE);
+    return segments
+        .get(segment)
+        .slice(start, length)
+        .asReadOnlyBuffer()
+        .order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /**

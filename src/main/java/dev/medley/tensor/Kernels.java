@@ -18,6 +18,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -709,6 +710,19 @@ public final class Kernels {
   /** Writes {@code raw} bytes, read as {@code scalarType}, from element {@code offset} on. */
   static void decodeInto(NDArray y, long offset, NDArray raw, int scalarType) {
     call("decode_", y, offset, raw, scalarType).close();
+  }
+
+  /** Copies of consecutive parts of x, each of its shape. x [Σ of the shapes' products] */
+  static List<NDArray> parts(NDArray x, List<long[]> shapes) {
+    long[] sizes =
+        shapes.stream()
+            .flatMapToLong(s -> LongStream.concat(LongStream.of(s.length), LongStream.of(s)))
+            .toArray();
+    try (IValue in = IValue.from((PtNDArray) x);
+        IValue all = IValue.listFrom(sizes);
+        IValue out = IValueUtils.runMethod(Module.MODULE, "parts", in, all)) {
+      return List.of(out.toTensorArray((PtNDManager) x.getManager()));
+    }
   }
 
   /** {@code length} elements of x from {@code offset} on as bytes of {@code scalarType}. */

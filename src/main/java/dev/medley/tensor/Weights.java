@@ -90,7 +90,7 @@ public final class Weights {
   }
 
   private NDArray get(
-      String name, BiFunction<TensorReader, TensorInfo, NDArray> read, long... shape) {
+      String name, BiFunction<TensorReader, TensorInfo, TensorReader.Finite> read, long... shape) {
     if (!has(name)) {
       state.missing.add(full(name));
       state.problems.add(full(name) + ": expected a tensor " + show(shape) + ", found none");
@@ -105,7 +105,7 @@ public final class Weights {
   }
 
   private NDArray find(
-      String name, BiFunction<TensorReader, TensorInfo, NDArray> read, long... shape) {
+      String name, BiFunction<TensorReader, TensorInfo, TensorReader.Finite> read, long... shape) {
     TensorInfo tensor = state.tensors.get(full(name));
     if (tensor == null) {
       return null;
@@ -119,11 +119,11 @@ public final class Weights {
     if (isOutline()) {
       return null;
     }
-    NDArray array = read.apply(reader, tensor);
-    if (!Kernels.isFinite(array)) {
+    TensorReader.Finite found = read.apply(reader, tensor);
+    if (!found.isFinite()) {
       state.problems.add(tensor.name() + ": expected finite numbers, found NaN or infinity");
     }
-    return array;
+    return found.array();
   }
 
   /** Marks tensors as known and not needed. */

@@ -10,7 +10,26 @@ class Kernels(Module):
   def to(self: __torch__.Kernels, x: Tensor, dtype: int) -> Tensor:
     return torch.to(x, dtype)
   def finite(self: __torch__.Kernels, x: Tensor) -> bool:
-    return bool(torch.all(torch.isfinite(x)))
+    if torch.eq(torch.numel(x), 0):
+      finite = True
+    else:
+      least, most = torch.aminmax(x)
+      finite = bool(torch.logical_and(torch.isfinite(least), torch.isfinite(most)))
+    return finite
+  def parts(self: __torch__.Kernels, x: Tensor, sizes: List[int]) -> List[Tensor]:
+    parts = annotate(List[Tensor], [])
+    start = 0
+    at = 0
+    while torch.lt(at, torch.len(sizes)):
+      begin = torch.add(at, 1)
+      at = torch.add(begin, sizes[at])
+      shape = torch.slice(sizes, begin, at, 1)
+      length = 1
+      for _0 in range(torch.len(shape)):
+        length = torch.mul(length, shape[_0])
+      _1 = torch.append(parts, torch.clone(torch.view(torch.narrow(x, 0, start, length), shape)))
+      start = torch.add(start, length)
+    return parts
   def zero(self: __torch__.Kernels, x: Tensor) -> bool:
     return torch.__not__(bool(torch.any(x)))
   def equal(self: __torch__.Kernels, x: Tensor, y: Tensor) -> bool:

@@ -79,6 +79,27 @@ class SafetensorsFileTest {
     }
   }
 
+  @Test
+  void neighboursAreOneSlice() throws Exception {
+    String header =
+        "{'b':{'dtype':'I16','shape':[2],'data_offsets':[2,6]},"
+            + "'a':{'dtype':'U8','shape':[2],'data_offsets':[0,2]},"
+            + "'c':{'dtype':'U8','shape':[1],'data_offsets':[6,7]}}";
+    try (var file = SafetensorsFile.open(write(Safetensors.bytes(header, Safetensors.data(7))))) {
+      TensorInfo a = file.tensors().get("a");
+      TensorInfo b = file.tensors().get("b");
+      byte[] read = new byte[6];
+      ByteBuffer slice = file.slice(a, b);
+      assertThat(slice.isReadOnly()).isTrue();
+      slice.get(read);
+      assertThat(slice.hasRemaining()).isFalse();
+      assertThat(read).isEqualTo(Arrays.copyOf(Safetensors.data(7), 6));
+      assertThatThrownBy(() -> file.slice(b, a))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("expected up to 1073741824 bytes from " + b + " to " + a);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(StoredType.class)
   void everyTypeIsRead(StoredType type) throws Exception {
