@@ -101,7 +101,7 @@ public record AdapterSource(
   private String text(Storage storage, String name) {
     Location file = location().resolve(name);
     try {
-      return Files.readString(storage.fetch(file));
+      return Files.readString(storage.fetch(file)).intern(); // adapters trained alike share it
     } catch (CharacterCodingException e) {
       throw new LoadException(file.toString(), "expected JSON in UTF-8, found other bytes", e);
     } catch (IOException e) {

@@ -201,6 +201,11 @@ public final class Engine implements AutoCloseable {
     return store.loads();
   }
 
+  /** Bytes that the adapters in memory take, and what sets of them add. */
+  public long adapterBytes() {
+    return store.bytes();
+  }
+
   /** Waits for the windows in work; whoever goes on after that gets an IllegalStateException. */
   @Override
   public void close() {

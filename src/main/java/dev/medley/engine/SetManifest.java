@@ -214,11 +214,13 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     Map<String, AdapterSource> adapters = new LinkedHashMap<>();
     Map<String, List<String>> sets = new LinkedHashMap<>(spec.sets());
     Map<String, AdapterSource> manifests = new LinkedHashMap<>();
-    spec.adapters()
-        .forEach(
-            (name, source) -> {
-              (isSaved(storage, source) ? manifests : adapters).put(name, source);
-            });
+    List<String> names = List.copyOf(spec.adapters().keySet());
+    List<Boolean> saved =
+        InParallel.map(names, name -> isSaved(storage, spec.adapters().get(name)));
+    for (int i = 0; i < names.size(); i++) {
+      String name = names.get(i);
+      (saved.get(i) ? manifests : adapters).put(name, spec.adapters().get(name));
+    }
     if (manifests.isEmpty()) {
       return spec;
     }

@@ -1,15 +1,11 @@
 package dev.medley.engine;
 
-import dev.medley.adapter.AdapterConfig;
-import dev.medley.adapter.AdapterLoader;
 import dev.medley.adapter.AdapterReport;
 import dev.medley.adapter.BaseModules;
 import dev.medley.adapter.BaseModules.Module;
-import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
-import dev.medley.model.Labels;
 import dev.medley.model.TextModel;
 import dev.medley.tensor.Weights;
 import java.util.ArrayList;
@@ -61,10 +57,15 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       noting(problems, () -> GenerationSettings.of(storage, folder, asked));
     }
     Map<String, AdapterSource> resolved = new LinkedHashMap<>();
-    Map<String, Read> reads = new LinkedHashMap<>();
+    Map<String, AdapterChecks.Read> reads = new LinkedHashMap<>();
     List<AdapterCheck> checks = new ArrayList<>();
-    for (var adapter : spec.adapters().entrySet()) {
-      checks.add(check(adapter.getKey(), adapter.getValue(), base, storage, resolved, reads));
+    for (AdapterChecks.Checked adapter : new AdapterChecks(base, storage).of(spec.adapters())) {
+      String name = adapter.check().name();
+      resolved.put(name, adapter.source());
+      checks.add(adapter.check());
+      if (base != null && adapter.read() != null) {
+        reads.put(name, adapter.read());
+      }
     }
     noting(
         problems,
@@ -100,14 +101,11 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     TextTokenizer.of(storage, folder, spec.task(), positions, maxLength, files).close();
   }
 
-  /** What a set's members must be known by. */
-  private record Read(AdapterConfig config, AdapterReport report) {}
-
   private static void checkSet(
       String name,
       AdapterRef set,
       EngineSpec spec,
-      Map<String, Read> reads,
+      Map<String, AdapterChecks.Read> reads,
       List<String> problems) {
     List<String> found = new ArrayList<>();
     try {
@@ -121,19 +119,19 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       }
       for (int i = 0; i < members.size(); i++) {
         AdapterRef.Member member = members.get(i);
-        Read read = reads.get(member.name());
+        AdapterChecks.Read read = reads.get(member.name());
         if (!spec.adapters().containsKey(member.name())) {
           found.add("no adapter is named " + member.name());
         }
         if (read == null) {
           continue;
         }
-        found.addAll(read.config.unscalable(member.toString(), member.weight()));
+        found.addAll(read.config().unscalable(member.toString(), member.weight()));
         for (AdapterRef.Member one : members.subList(0, i)) {
-          Read other = reads.get(one.name());
+          AdapterChecks.Read other = reads.get(one.name());
           if (other != null && !one.name().equals(member.name())) {
             found.addAll(
-                AdapterReport.conflicts(one.name(), other.report, member.name(), read.report));
+                AdapterReport.conflicts(one.name(), other.report(), member.name(), read.report()));
           }
         }
       }
@@ -141,50 +139,6 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       found.add(e.getMessage());
     }
     found.forEach(problem -> problems.add("set " + name + ": " + problem));
-  }
-
-  private static AdapterCheck check(
-      String name,
-      AdapterSource source,
-      TextModel base,
-      Storage storage,
-      Map<String, AdapterSource> resolved,
-      Map<String, Read> reads) {
-    resolved.put(name, source);
-    List<String> problems = new ArrayList<>();
-    AdapterConfig config = null;
-    long bytes = 0;
-    try {
-      AdapterRef.checkName(name);
-      AdapterSource read = source.resolve(storage);
-      resolved.put(name, read);
-      config = read.config();
-      Labels labels = read.headLabels();
-      var headers = Checkpoint.headers(storage, source.location(), "adapter_model");
-      try {
-        read.verify(storage);
-      } catch (LoadException e) {
-        problems.add(e.getMessage());
-      }
-      bytes = headers.values().stream().mapToLong(tensor -> tensor.bytes()).sum();
-      if (base != null) {
-        AdapterReport report = new AdapterLoader(base.modules(), null).check(config, headers);
-        reads.put(name, new Read(config, report));
-        problems.addAll(report.problems());
-        for (String parameter : base.absent()) {
-          if (!report.shapes().containsKey(parameter)) {
-            problems.add(parameter + ": neither the base nor this adapter has it");
-          }
-        }
-        problems.addAll(labelProblems(labels.names(), base.modules(), report));
-      }
-    } catch (LoadException | IllegalArgumentException e) {
-      problems.add(e.getMessage());
-    }
-    return config == null
-        ? new AdapterCheck(name, null, null, null, bytes, problems)
-        : new AdapterCheck(
-            name, config.type().name(), config.rank(), config.targetNames(), bytes, problems);
   }
 
   /** Names of labels that do not fit the head whose labels they name. */

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -75,6 +76,18 @@ public final class Checkpoint implements AutoCloseable {
           return header.map(SafetensorsHeader::tensors).orElse(null);
         });
     return Collections.unmodifiableMap(tensors);
+  }
+
+  /**
+   * A hash that two folders have in common only where {@link #headers} says the same of both, but
+   * for the files' names; empty where the tensors are in shards or there is no whole header. Reads
+   * no more than the header.
+   */
+  public static Optional<String> headerHash(Storage storage, Location folder, String stem) {
+    Location file = folder.resolve(stem + ".safetensors");
+    return storage
+        .readInPlace(file, (in, length) -> SafetensorsHeader.hash(length, in))
+        .flatMap(hash -> hash);
   }
 
   /** All tensors by name: shards in the order of their names, within one in the header's order. */

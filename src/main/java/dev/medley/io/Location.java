@@ -28,14 +28,26 @@ public record Location(String uri) implements Serializable {
     if (uri == null || uri.isBlank()) {
       throw new IllegalArgumentException("expected a path or URI, found a blank one");
     }
-    Matcher scheme = SCHEME.matcher(uri);
-    if (scheme.matches() && isFile(scheme)) {
-      uri = absolute(filePath(uri));
-    } else if (scheme.matches() && scheme.group(2).startsWith("/")) {
-      uri = withoutTrailingSlash(uri);
-    } else {
-      uri = absolute(uri);
+    if (!isAbsolute(uri)) {
+      Matcher scheme = SCHEME.matcher(uri);
+      if (scheme.matches() && isFile(scheme)) {
+        uri = absolute(filePath(uri));
+      } else if (scheme.matches() && scheme.group(2).startsWith("/")) {
+        uri = withoutTrailingSlash(uri);
+      } else {
+        uri = absolute(uri);
+      }
     }
+  }
+
+  /** Whether {@link #absolute} would change nothing, as mostly where there are many. */
+  private static boolean isAbsolute(String path) {
+    return path.startsWith("/")
+        && !path.endsWith("/")
+        && !path.endsWith("/.")
+        && !path.contains("//")
+        && !path.contains("/./")
+        && path.chars().allMatch(c -> c > 0 && c < 128); // of others Path may refuse some
   }
 
   public static Location of(String pathOrUri) {

@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -17,6 +18,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The header of a safetensors file, checked whole: 8 bytes n (little-endian), n bytes of JSON that
@@ -57,6 +59,24 @@ record SafetensorsHeader(Map<String, TensorInfo> tensors, Map<String, String> me
           file, "expected a header of " + length + " bytes, found the end after " + json.length);
     }
     return new Reading(file, 8 + length, fileLength - 8 - length).parse(json);
+  }
+
+  /**
+   * Of the header's bytes and the file's length, which are all that {@link #read} looks at; empty
+   * where there is no whole header. Reads no more than it either, and checks nothing.
+   */
+  static Optional<String> hash(long fileLength, InputStream in) throws IOException {
+    byte[] first = in.readNBytes(8);
+    ByteBuffer lengths = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
+    long length = first.length < 8 ? -1 : lengths.put(first).putLong(fileLength).getLong(0);
+    if (length < 0 || length > LARGEST || length > fileLength - 8) {
+      return Optional.empty();
+    }
+    byte[] json = in.readNBytes((int) length);
+    MessageDigest digest = Sha256.digest();
+    digest.update(lengths.array());
+    digest.update(json);
+    return Optional.of(Sha256.hex(digest)).filter(hash -> json.length == length);
   }
 
   private static void refuseOtherFormats(String file, byte[] first) {

@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -95,10 +96,11 @@ public final class Storage {
   public String version(Location file) {
     try {
       if (file.isLocal()) {
-        Path path = file.path();
-        return Files.exists(path)
-            ? Files.size(path) + "-" + Files.getLastModifiedTime(path).to(TimeUnit.NANOSECONDS)
-            : "";
+        if (!Files.exists(file.path())) {
+          return "";
+        }
+        var found = Files.readAttributes(file.path(), BasicFileAttributes.class);
+        return found.size() + "-" + found.lastModifiedTime().to(TimeUnit.NANOSECONDS);
       }
       return status(file)
           .map(found -> found.getLen() + "-" + found.getModificationTime())

@@ -306,6 +306,7 @@ class AdapterStoreTest {
                 });
         thread.start();
         await(start);
+        Thread.sleep(round % 2); // so that it is the first in some rounds
         store.lease(AdapterRef.of("qv")).close();
         thread.join();
         interrupted += killed.get() ? 1 : 0;

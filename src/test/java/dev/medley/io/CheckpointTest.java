@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +71,27 @@ class CheckpointTest {
     assertThatThrownBy(() -> Checkpoint.headers(storage, local(), "model"))
         .isInstanceOf(LoadException.class)
         .hasMessage(where + ": " + message);
+  }
+
+  @Test
+  void headersOfOneHashAreEqualButForTheFile() throws IOException {
+    write("a.safetensors", Safetensors.ofU8(1, "a", "b"));
+    write("b.safetensors", Safetensors.ofU8(2, "a", "b"));
+    write("name.safetensors", Safetensors.ofU8(1, "a", "c"));
+    byte[] longer = Safetensors.ofU8(1, "a", "b");
+    write("longer.safetensors", Arrays.copyOf(longer, longer.length + 1));
+    write("short.safetensors", new byte[7]);
+    write("cut.safetensors", Arrays.copyOf(longer, 40));
+    write("negative.safetensors", Safetensors.bytes(-1, new byte[20]));
+    Optional<String> hash = Checkpoint.headerHash(storage, local(), "a");
+    assertThat(hash).isPresent();
+    assertThat(Checkpoint.headerHash(storage, local(), "b")).isEqualTo(hash);
+    for (String other : List.of("name", "longer")) {
+      assertThat(Checkpoint.headerHash(storage, local(), other)).isPresent().isNotEqualTo(hash);
+    }
+    for (String broken : List.of("short", "cut", "negative", "none")) {
+      assertThat(Checkpoint.headerHash(storage, local(), broken)).as(broken).isEmpty();
+    }
   }
 
   @ParameterizedTest

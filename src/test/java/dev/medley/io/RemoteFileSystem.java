@@ -4,6 +4,8 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -16,8 +18,12 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
  * read, is slow, and breaks off when told to.
  */
 public final class RemoteFileSystem extends RawLocalFileSystem {
-  static final AtomicInteger OPENED = new AtomicInteger();
-  static final AtomicInteger BYTES_READ = new AtomicInteger();
+  public static final AtomicInteger OPENED = new AtomicInteger();
+  public static final AtomicInteger BYTES_READ = new AtomicInteger();
+
+  /** How far into a file any stream came, by the file's name. */
+  public static final Map<String, Integer> FURTHEST = new ConcurrentHashMap<>();
+
   static final int NEVER = Integer.MAX_VALUE;
 
   /** The position at which reading fails; the JVM dies there when {@link #deadly}. */
@@ -30,22 +36,23 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
 
   static volatile int millisPerRead;
 
-  static void reset() {
+  public static void reset() {
     OPENED.set(0);
     BYTES_READ.set(0);
+    FURTHEST.clear();
     breaksAt = NEVER;
     endsAt = NEVER;
     deadly = false;
     millisPerRead = 0;
   }
 
-  static Configuration conf() {
+  public static Configuration conf() {
     Configuration conf = new Configuration();
     conf.set("fs.remote.impl", RemoteFileSystem.class.getName());
     return conf;
   }
 
-  static Location location(java.nio.file.Path path) {
+  public static Location location(java.nio.file.Path path) {
     return Location.of("remote://" + path);
   }
 
@@ -67,14 +74,17 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
   @Override
   public FSDataInputStream open(Path path, int bufferSize) throws IOException {
     OPENED.incrementAndGet();
-    return new FSDataInputStream(new Remote(Files.readAllBytes(pathToFile(path).toPath())));
+    byte[] bytes = Files.readAllBytes(pathToFile(path).toPath());
+    return new FSDataInputStream(new Remote(path.getName(), bytes));
   }
 
   private static final class Remote extends FSInputStream {
+    private final String name;
     private final byte[] bytes;
     private int position;
 
-    Remote(byte[] bytes) {
+    Remote(String name, byte[] bytes) {
+      this.name = name;
       this.bytes = bytes;
     }
 
@@ -95,6 +105,7 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
       System.arraycopy(bytes, position, into, offset, n);
       position += n;
       BYTES_READ.addAndGet(n);
+      FURTHEST.merge(name, position, Math::max);
       return n;
     }
 
