@@ -41,6 +41,7 @@ final class AdapterStore implements AutoCloseable {
   private final Set<Entry> idle = new LinkedHashSet<>(); // adapters nobody uses, longest first
   private final Set<Entry> idleSets = new LinkedHashSet<>();
   private final Map<String, String> versions = new HashMap<>();
+  private final Map<String, Opened> opened = new ConcurrentHashMap<>(); // by name
   private long clock;
   private long bytes;
   private int loads;
@@ -200,14 +201,55 @@ final class AdapterStore implements AutoCloseable {
     }
   }
 
-  private Loaded read(String name) {
+  /**
+   * Brings the files of what is not in memory near, so that a lease has only to load them. This
+   * waits for storage and does not touch libtorch, whose threads are the forward passes'.
+   */
+  void open(AdapterRef ref) {
+    for (AdapterRef.Member member : ref.members()) {
+      String name = member.name();
+      if (!holds(AdapterRef.of(name)) && !opened.containsKey(name)) {
+        Opened mine = files(name);
+        if (opened.putIfAbsent(name, mine) != null) {
+          mine.checkpoint.close();
+        }
+      }
+    }
+  }
+
+  /** Closes files that were opened and that no lease has taken. */
+  void discard(AdapterRef ref) {
+    for (AdapterRef.Member member : ref.members()) {
+      Opened left = opened.remove(member.name());
+      if (left != null) {
+        left.checkpoint.close();
+      }
+    }
+  }
+
+  private Opened files(String name) {
     AdapterSource source = sources.get(name).resolve(storage);
     source.checkUnchanged(storage);
-    AdapterConfig config = source.config();
     String version = source.weightsVersion(storage);
     source.verify(storage);
+    Checkpoint checkpoint = Checkpoint.open(storage, source.location(), "adapter_model");
+    try {
+      checkpoint.readAhead();
+      return new Opened(source, version, checkpoint);
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  private Loaded read(String name) {
+    Opened ready = opened.remove(name);
+    Opened files = ready == null ? files(name) : ready;
+    AdapterSource source = files.source;
+    AdapterConfig config = source.config();
+    String version = files.version;
     NDManager owner = base.owner().newSubManager();
-    try (Checkpoint checkpoint = Checkpoint.open(storage, source.location(), "adapter_model")) {
+    try (Checkpoint checkpoint = files.checkpoint) {
       AdapterLoader loader = new AdapterLoader(base.model().modules(), base.precision());
       Adapter adapter = loader.load(name, config, checkpoint, owner);
       checkSame(name, version, source.weightsVersion(storage));
@@ -285,6 +327,8 @@ final class AdapterStore implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    opened.values().forEach(files -> files.checkpoint.close());
+    opened.clear();
     entries.values().stream()
         .filter(entry -> entry.loaded.isDone() && !entry.loaded.isCompletedExceptionally())
         .forEach(entry -> entry.loaded.join().owner.close());
@@ -308,6 +352,9 @@ final class AdapterStore implements AutoCloseable {
       long bytes,
       NDManager owner,
       List<Lease> members) {}
+
+  /** An adapter's files, ready to be read. */
+  private record Opened(AdapterSource source, String version, Checkpoint checkpoint) {}
 
   private static final class Entry {
     final AdapterRef ref;

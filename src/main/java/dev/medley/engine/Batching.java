@@ -6,8 +6,9 @@ import java.io.Serializable;
  * How rows are put together.
  *
  * @param batchSize most rows of a forward pass
- * @param batchTokens most tokens of a forward pass, padding included; a longer row goes alone
- * @param windowRows rows that are read, sorted and scored before any of them is given back
+ * @param batchTokens most tokens of a forward pass; a longer row goes alone
+ * @param windowRows rows that are read, sorted and scored before any of them is given back, while
+ *     as many more are read
  * @param maxLength most tokens of a row; 0 for the model's own limit
  * @param cacheMemory most bytes that a task takes for keys and values of texts that it generates; 0
  *     for room for {@code batchSize} rows of 1024 tokens, but at most 2 GiB
@@ -21,8 +22,8 @@ public record Batching(
     boolean truncation,
     long cacheMemory)
     implements Serializable {
-  /** 32 rows, 4096 tokens, windows of 2048 rows, the model's limit, truncation. */
-  public static final Batching DEFAULT = new Batching(32, 4096, 2048, 0, true, 0);
+  /** 32 rows, 4096 tokens, windows of 8192 rows, the model's limit, truncation. */
+  public static final Batching DEFAULT = new Batching(32, 4096, 8192, 0, true, 0);
 
   private static final int ROW_TOKENS = 1024;
 

@@ -11,14 +11,14 @@ import java.util.Set;
 import java.util.concurrent.Future;
 
 /**
- * The adapters of the batch in work, and of the next one, which are read meanwhile. What both need
- * stays in memory from one to the other.
+ * The adapters of the batch in work and of the next one; what both need stays in memory from one to
+ * the other. The files of those after them are brought near meanwhile.
  */
 final class Leases implements AutoCloseable {
   private final AdapterStore store;
   private final Lookahead ahead;
   private final Map<AdapterRef, Leased> held = new HashMap<>();
-  private final Map<AdapterRef, Future<Leased>> expected = new LinkedHashMap<>();
+  private final Map<AdapterRef, Future<?>> expected = new LinkedHashMap<>();
 
   /**
    * An adapter or a set that was asked for.
@@ -32,24 +32,35 @@ final class Leases implements AutoCloseable {
     this.ahead = ahead;
   }
 
-  /** Begins to read what is not held. */
+  /** Begins to bring near what is not held. */
   void expect(Collection<AdapterRef> next) {
     for (AdapterRef ref : next) {
       if (!held.containsKey(ref) && !expected.containsKey(ref)) {
-        expected.put(ref, ahead.begin(() -> lease(ref)));
+        expected.put(ref, ahead.begin(() -> open(ref)));
       }
     }
   }
 
-  /** What a batch needs, read where nobody expected it; all else is given back. */
+  private Void open(AdapterRef ref) {
+    try {
+      store.open(ref);
+    } catch (LoadException e) {
+      // the lease fails the same way, and says so
+    }
+    return null;
+  }
+
+  /** What a batch needs, loaded where it is not in memory; all else is given back. */
   Map<AdapterRef, Leased> take(Collection<AdapterRef> refs) {
     for (AdapterRef ref : refs) {
       if (held.containsKey(ref)) {
         continue;
       }
-      Future<Leased> coming = expected.get(ref);
-      held.put(ref, coming == null ? lease(ref) : ahead.get(coming));
-      expected.remove(ref);
+      Future<?> coming = expected.remove(ref);
+      if (coming != null) {
+        ahead.get(coming);
+      }
+      held.put(ref, lease(ref));
     }
     Set<AdapterRef> over = new HashSet<>(held.keySet());
     over.removeAll(refs);
@@ -71,19 +82,11 @@ final class Leases implements AutoCloseable {
     }
   }
 
-  /** Gives all back, when what is being read has come. */
+  /** Gives all back, when what is being brought has come. */
   @Override
   public void close() {
     ahead.rest();
-    for (Future<Leased> coming : expected.values()) {
-      if (coming.isDone() && !coming.isCancelled()) {
-        try {
-          giveBack(ahead.get(coming));
-        } catch (RuntimeException | Error e) {
-          // it holds nothing, and nobody asks for it any more
-        }
-      }
-    }
+    expected.keySet().forEach(store::discard);
     expected.clear();
     held.values().forEach(Leases::giveBack);
     held.clear();

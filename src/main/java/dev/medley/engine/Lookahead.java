@@ -12,9 +12,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * What is done beside the forward passes of one thread: the next texts become tokens, and the next
- * adapters are read. Two threads, started when first needed, which {@link #close} ends and waits
- * for.
+ * What is done beside the forward passes of one thread: the next texts become tokens, and the files
+ * of the next adapters are brought near. Two threads, started when first needed, which {@link
+ * #close} ends and waits for. Nothing that libtorch does belongs here: it would start another team
+ * of threads for each of these two, beside those that compute.
  */
 final class Lookahead implements AutoCloseable {
   /** One for texts, one for adapters. */

@@ -113,6 +113,11 @@ public final class Checkpoint implements AutoCloseable {
     return file;
   }
 
+  /** Has the system read the files into memory that it can give back. */
+  public void readAhead() {
+    files.values().forEach(SafetensorsFile::readAhead);
+  }
+
   /** As {@link SafetensorsFile#verifyWhole}, for every file: call it after the last read. */
   public void verifyWhole() {
     files.values().forEach(SafetensorsFile::verifyWhole);

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.MappedByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -34,7 +35,7 @@ public final class SafetensorsFile implements AutoCloseable {
   private final RandomAccessFile open;
   private final long length;
   private final SafetensorsHeader header;
-  private final List<ByteBuffer> segments;
+  private final List<MappedByteBuffer> segments;
   private boolean closed;
 
   private SafetensorsFile(
@@ -43,7 +44,7 @@ public final class SafetensorsFile implements AutoCloseable {
       RandomAccessFile open,
       long length,
       SafetensorsHeader header,
-      List<ByteBuffer> segments) {
+      List<MappedByteBuffer> segments) {
     this.file = file;
     this.where = where;
     this.open = open;
@@ -71,7 +72,7 @@ public final class SafetensorsFile implements AutoCloseable {
       long length = open.length();
       SafetensorsHeader header =
           SafetensorsHeader.read(where, length, Channels.newInputStream(channel));
-      List<ByteBuffer> segments = new ArrayList<>();
+      List<MappedByteBuffer> segments = new ArrayList<>();
       for (long begin = 0; begin < length; begin += LONGEST_SLICE) {
         long size = Math.min(length - begin, Integer.MAX_VALUE);
         // fails, rather than maps beyond the end, when the file has shrunk since
@@ -157,6 +158,12 @@ public final class SafetensorsFile implements AutoCloseable {
         .slice(start, length)
         .asReadOnlyBuffer()
         .order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** Has the system read the file into memory that it can give back. */
+  synchronized void readAhead() {
+    checkUsable();
+    segments.forEach(MappedByteBuffer::load);
   }
 
   /**

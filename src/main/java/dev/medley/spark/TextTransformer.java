@@ -103,7 +103,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
         new IntParam(
             this,
             "batchTokens",
-            "most tokens of a forward pass, padding included; a longer row goes alone",
+            "most tokens of a forward pass; a longer row goes alone",
             atLeast("batchTokens", 1));
     windowRows =
         new IntParam(
@@ -346,7 +346,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     return (int) getOrDefault(batchSize);
   }
 
-  /** Most tokens of a forward pass, padding included. */
+  /** Most tokens of a forward pass. */
   public T setBatchTokens(int tokens) {
     return with(batchTokens, tokens);
   }

@@ -329,7 +329,11 @@ public final class Kernels {
         limit);
   }
 
-  /** into ← y + scale·b·a; {@code into} may be y. */
+  /**
+   * into ← y + scale·b·a; {@code into} may be y, and both are contiguous. Wide ones are computed in
+   * blocks of rows: with 8 terms to a sum MKL took 0.35 ms for 384 × 1536 in one piece, 0.18 in
+   * several.
+   */
   public static void addProductInto(NDArray into, NDArray y, NDArray b, NDArray a, double scale) {
     call("add_product_into", into, y, b, a, scale).close();
   }

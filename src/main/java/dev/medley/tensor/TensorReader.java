@@ -141,10 +141,22 @@ public final class TensorReader implements AutoCloseable {
   private static void decode(
       NDArray into, long at, ByteBuffer bytes, StoredType type, NDManager cpu) {
     int width = type.bytes();
+    if (isStoredAsIs(into, type)) {
+      into.toByteBuffer(true).position(Math.toIntExact(at * width)).put(bytes);
+      return;
+    }
     try (NDArray raw = cpu.create(new Shape(bytes.remaining() / width), carrier(width))) {
       raw.toByteBuffer(true).put(bytes);
       Kernels.decodeInto(into, at, raw, scalarType(type));
     }
+  }
+
+  /** Whether an array is in memory that Java can write, of the type that the file has. */
+  private static boolean isStoredAsIs(NDArray into, StoredType type) {
+    return into.getDevice().equals(Device.cpu())
+        && type == StoredType.F32
+        && into.getDataType() == DataType.FLOAT32
+        && into.getShape().size() * type.bytes() <= Integer.MAX_VALUE;
   }
 
   /** A type of that width which DJL's native side knows; the kernel reads the bytes as they are. */

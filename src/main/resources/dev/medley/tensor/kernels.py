@@ -10,11 +10,10 @@ class Kernels(Module):
   def to(self: __torch__.Kernels, x: Tensor, dtype: int) -> Tensor:
     return torch.to(x, dtype)
   def finite(self: __torch__.Kernels, x: Tensor) -> bool:
-    if torch.eq(torch.numel(x), 0):
+    if bool(torch.isfinite(torch.sum(x, dtype=6))):
       finite = True
     else:
-      least, most = torch.aminmax(x)
-      finite = bool(torch.logical_and(torch.isfinite(least), torch.isfinite(most)))
+      finite = bool(torch.all(torch.isfinite(x)))
     return finite
   def parts(self: __torch__.Kernels, x: Tensor, sizes: List[int]) -> List[Tensor]:
     parts = annotate(List[Tensor], [])
@@ -209,7 +208,16 @@ class Kernels(Module):
   def add_product(self: __torch__.Kernels, y: Tensor, b: Tensor, a: Tensor, scale: float) -> Tensor:
     return torch.addmm(y, b, a, alpha=scale)
   def add_product_into(self: __torch__.Kernels, into: Tensor, y: Tensor, b: Tensor, a: Tensor, scale: float) -> Tensor:
-    return torch.addmm(y, b, a, alpha=scale, out=into)
+    n = torch.size(y, 0)
+    in_blocks = torch.__and__(torch.gt(torch.size(y, 1), n), torch.eq(torch.remainder(n, 8), 0))
+    if in_blocks:
+      shape = [8, torch.floordiv(n, 8), torch.size(y, 1)]
+      left = torch.view(torch.contiguous(b), [8, torch.floordiv(n, 8), torch.size(b, 1)])
+      right = torch.expand(torch.unsqueeze(a, 0), [8, torch.size(a, 0), torch.size(a, 1)])
+      sum = torch.baddbmm(torch.view(y, shape), left, right, alpha=scale, out=torch.view(into, shape))
+    else:
+      sum = torch.addmm(y, b, a, alpha=scale, out=into)
+    return sum
   def add_scaled_into(self: __torch__.Kernels, into: Tensor, x: Tensor, y: Tensor, scale: float) -> Tensor:
     return torch.add(x, y, alpha=scale, out=into)
   def linear_into(self: __torch__.Kernels, y: Tensor, x: Tensor, weight: Tensor) -> Tensor:

@@ -341,7 +341,7 @@ class JobConfTest {
   @Test
   void numbersAndSwitchesMayBeStrings() {
     JobConf conf = load(SMALLEST, "batch-size=\"64\"", "truncation=\"false\"");
-    assertThat(conf.batching()).isEqualTo(new Batching(64, 4096, 2048, 0, false));
+    assertThat(conf.batching()).isEqualTo(new Batching(64, 4096, 8192, 0, false));
   }
 
   @Test
