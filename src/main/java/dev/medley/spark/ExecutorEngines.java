@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.TaskContext;
@@ -39,12 +40,12 @@ final class ExecutorEngines {
   static final ExecutorEngines OF_THIS_JVM = new ExecutorEngines(4);
 
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorEngines.class);
-  private static final String THREADS = "ai.djl.pytorch.num_threads";
   private static final int MOST_STORAGES = 8;
 
   private final int mostIdle;
   private final Map<BaseKey, CompletableFuture<BaseModel>> bases = new ConcurrentHashMap<>();
   private final AtomicInteger baseLoads = new AtomicInteger();
+  private final AtomicBoolean saidThreads = new AtomicBoolean();
   private final Map<EngineKey, Entry> engines = new HashMap<>();
   private long clock;
 
@@ -123,8 +124,13 @@ final class ExecutorEngines {
    * @throws dev.medley.io.LoadException with every problem of the base
    */
   Lease lease(SharedSpec shared, TaskContext task) {
-    if (System.getenv("OMP_NUM_THREADS") == null && System.getProperty(THREADS) == null) {
-      System.setProperty(THREADS, Integer.toString(task.cpus())); // read when libtorch starts
+    int threads = Torch.threads(task.cpus());
+    if (threads != task.cpus() && saidThreads.compareAndSet(false, true)) {
+      LOG.warn(
+          "libtorch takes {} threads for each task, not {} as spark.task.cpus says: OMP_NUM_THREADS,"
+              + " -Dai.djl.pytorch.num_threads or the first task of this JVM said so before",
+          threads,
+          task.cpus());
     }
     Device device = device(shared.spec().device(), task.resourcesJMap());
     return lease(shared.spec(), shared.baseVersions(), storage(shared.hadoop().value()), device);
