@@ -11,6 +11,7 @@ import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
 import dev.medley.model.Labels;
+import dev.medley.tensor.Kernels;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -193,7 +194,7 @@ final class AdapterStore implements AutoCloseable {
         labels = adapter.bringsLabels(base.model().modules()) ? lease.headLabels() : labels;
       }
       MixedSet set = MixedSet.of(members, base.model().modules(), owner);
-      return new Loaded(null, set, labels, bytes(owner), owner, leases);
+      return new Loaded(null, set, labels, Kernels.bytes(owner.getManagedArrays()), owner, leases);
     } catch (RuntimeException | Error e) {
       owner.close();
       leases.forEach(Lease::close);
@@ -253,7 +254,13 @@ final class AdapterStore implements AutoCloseable {
       AdapterLoader loader = new AdapterLoader(base.model().modules(), base.precision());
       Adapter adapter = loader.load(name, config, checkpoint, owner);
       checkSame(name, version, source.weightsVersion(storage));
-      return new Loaded(adapter, adapter, source.headLabels(), bytes(owner), owner, List.of());
+      return new Loaded(
+          adapter,
+          adapter,
+          source.headLabels(),
+          Kernels.bytes(owner.getManagedArrays()),
+          owner,
+          List.of());
     } catch (RuntimeException | Error e) {
       owner.close();
       throw e;
@@ -271,12 +278,6 @@ final class AdapterStore implements AutoCloseable {
           sources.get(name).location().toString(),
           "its weights have changed since they were first read; start the job again");
     }
-  }
-
-  private long bytes(NDManager owner) {
-    return owner.getManagedArrays().stream()
-        .mapToLong(array -> array.getShape().size() * base.precision().bytes())
-        .sum();
   }
 
   private synchronized void pin(Entry entry) {

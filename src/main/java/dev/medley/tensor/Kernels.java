@@ -17,6 +17,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.stream.LongStream;
 import java.util.zip.CRC32;
@@ -513,10 +514,29 @@ public final class Kernels {
   }
 
   /**
-   * Zeros but for {@code values} [n], added at {@code places}, integers [2, n] → [rows, columns]
+   * Places in a matrix as one number each, row·columns + column, of the narrowest type that holds
+   * them. integers [2, n] → [n]
    */
+  public static NDArray flatPlaces(NDArray places, long rows, long columns) {
+    int scalarType = rows * columns <= Integer.MAX_VALUE ? 3 : 4; // int32, int64
+    return call("flat_places", places, columns, scalarType);
+  }
+
+  /** Zeros but for {@code values} [n], added at {@link #flatPlaces} [n] → [rows, columns] */
   public static NDArray scatter(NDArray values, NDArray places, long rows, long columns) {
     return call("scatter", values, places, rows, columns);
+  }
+
+  /** into ← y, and scale·values [n] added at {@link #flatPlaces} [n]; {@code into} may be y. */
+  public static void addAtInto(
+      NDArray into, NDArray y, NDArray values, NDArray places, double scale) {
+    call("add_at_into", into, y, values, places, scale).close();
+  }
+
+  /** y ← y + scale·x·ΔWᵀ, ΔW as of {@link #scatter}. y […, out] contiguous, x […, in] */
+  public static void addSparseLinearInto(
+      NDArray y, NDArray x, NDArray values, NDArray places, double scale) {
+    call("add_sparse_linear_", y, x, values, places, scale).close();
   }
 
   /**
@@ -657,6 +677,15 @@ public final class Kernels {
 
   static NDArray to(NDArray x, int scalarType) {
     return call("to", x, scalarType);
+  }
+
+  /** Bytes that the numbers of all these take. */
+  public static long bytes(Collection<NDArray> arrays) {
+    PtNDArray[] all = arrays.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new);
+    try (IValue in = IValue.listFrom(all);
+        IValue out = IValueUtils.runMethod(Module.MODULE, "bytes", in)) {
+      return out.toLong();
+    }
   }
 
   /** Whether x holds neither NaN nor an infinity. */

@@ -15,6 +15,11 @@ class Kernels(Module):
     else:
       finite = bool(torch.all(torch.isfinite(x)))
     return finite
+  def bytes(self: __torch__.Kernels, arrays: List[Tensor]) -> int:
+    bytes = 0
+    for _0 in range(torch.len(arrays)):
+      bytes = torch.add(bytes, torch.mul(torch.numel(arrays[_0]), torch.element_size(arrays[_0])))
+    return bytes
   def parts(self: __torch__.Kernels, x: Tensor, sizes: List[int]) -> List[Tensor]:
     parts = annotate(List[Tensor], [])
     start = 0
@@ -315,10 +320,19 @@ class Kernels(Module):
   def within(self: __torch__.Kernels, places: Tensor, rows: int, columns: int) -> bool:
     below = torch.logical_and(torch.lt(torch.select(places, 0, 0), rows), torch.lt(torch.select(places, 0, 1), columns))
     return bool(torch.all(torch.logical_and(below, torch.ge(places, 0))))
-  def scatter(self: __torch__.Kernels, values: Tensor, places: Tensor, rows: int, columns: int) -> Tensor:
+  def flat_places(self: __torch__.Kernels, places: Tensor, columns: int, dtype: int) -> Tensor:
     flat = torch.add(torch.mul(torch.select(places, 0, 0), columns), torch.select(places, 0, 1))
-    into = torch.index_add(torch.new_zeros(values, [torch.mul(rows, columns)]), 0, flat, values)
+    return torch.to(flat, dtype)
+  def scatter(self: __torch__.Kernels, values: Tensor, places: Tensor, rows: int, columns: int) -> Tensor:
+    into = torch.index_add_(torch.new_zeros(values, [torch.mul(rows, columns)]), 0, places, values)
     return torch.view(into, [rows, columns])
+  def add_at_into(self: __torch__.Kernels, into: Tensor, y: Tensor, values: Tensor, places: Tensor, scale: float) -> Tensor:
+    _0 = torch.copy_(into, y)
+    _1 = torch.index_add_(torch.view(into, [-1]), 0, places, values, alpha=scale)
+    return into
+  def add_sparse_linear_(self: __torch__.Kernels, y: Tensor, x: Tensor, values: Tensor, places: Tensor, scale: float) -> Tensor:
+    delta = (self).scatter(values, places, torch.size(y, -1), torch.size(x, -1), )
+    return (self).add_linear_(y, x, delta, scale, )
   def turns(self: __torch__.Kernels, theta: Tensor, alpha: Tensor, groups: int, group: int) -> Tensor:
     copies = torch.floordiv(torch.mul(torch.mul(groups, group), 2), torch.size(theta, 0))
     angle = torch.reshape(torch.repeat(torch.reshape(torch.to(theta, 6), [groups, -1]), [1, copies]), [groups, 2, group])

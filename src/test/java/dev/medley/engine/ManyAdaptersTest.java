@@ -31,6 +31,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What thousands of adapters cost, in what can be counted. */
 class ManyAdaptersTest {
@@ -178,6 +180,22 @@ class ManyAdaptersTest {
         .stream()
         .mapToLong(TensorInfo::bytes)
         .sum();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"qv", "all-linear", "rslora", "adalora-qv", "lokr-qv", "shira-qv", "vera-dense"})
+  void adapterInMemoryTakesNoMoreThanItsFile(String name) throws IOException {
+    Path adapter = Fixtures.path(BASE + "/adapters/" + name);
+    try (BaseModel base = base();
+        AdapterStore store =
+            new AdapterStore(
+                base, storage, Map.of("a", AdapterSource.of(adapter.toString())), 1L << 30)) {
+      store.lease(AdapterRef.of("a")).close();
+      assertThat(store.bytes())
+          .isPositive()
+          .isLessThanOrEqualTo(Files.size(adapter.resolve("adapter_model.safetensors")));
+    }
   }
 
   private static BaseModel base() {
