@@ -47,7 +47,7 @@ public record AdapterRef(List<Member> members) {
    *
    * @throws IllegalArgumentException for weights whose product is next to nothing
    */
-  AdapterRef expand(Map<String, AdapterRef> sets) {
+  public AdapterRef expand(Map<String, AdapterRef> sets) {
     List<Member> expanded = new ArrayList<>();
     for (Member member : members) {
       AdapterRef set = sets.get(member.name());

@@ -60,7 +60,7 @@ public record EngineSpec(
    *
    * @throws IllegalArgumentException where one cannot be read, or contains itself
    */
-  Map<String, AdapterRef> namedSets() {
+  public Map<String, AdapterRef> namedSets() {
     Map<String, AdapterRef> read = new HashMap<>();
     sets.keySet().forEach(name -> read.put(name, expanded(name, Set.of())));
     return read;

@@ -92,13 +92,23 @@ record RequestFields(
     return message.isNullAt(content) ? ".content: expected a string, found null" : null;
   }
 
-  private List<String> adapters(Row row) {
+  /** What its adapter column holds. */
+  List<String> adapters(Row row) {
     if (adapter < 0 || row.isNullAt(adapter)) {
       return List.of();
     }
     return adapterIsArray
         ? new ArrayList<>(row.<String>getList(adapter))
         : List.of(row.getString(adapter));
+  }
+
+  /** Of what a row asks for; the same in every JVM. */
+  int hash(Row row) {
+    int hash = 0;
+    for (int field : new int[] {text, messages, completion, seed, adapter}) {
+      hash = 31 * hash + (field < 0 || row.isNullAt(field) ? 0 : row.get(field).hashCode());
+    }
+    return hash;
   }
 
   private static Request failed(Code code, String message) {

@@ -8,6 +8,7 @@ import dev.medley.engine.TextGeneration;
 import dev.medley.engine.TextScoring;
 import dev.medley.io.Location;
 import dev.medley.io.Nearest;
+import dev.medley.io.Storage;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -74,34 +75,73 @@ public final class Scoring {
    * Rows in input order with every input column kept, plus the prediction and its error. Nothing
    * runs until the result is used.
    *
+   * <p>Where rows are moved to their adapters, the first use counts the rows of each adapter before
+   * anything else, and scores all of them, even where only a few are asked for.
+   *
    * <p>The spec and the session's Hadoop configuration go out in one broadcast that lives as long
    * as somebody can reach the Dataset, be it a streaming query; then Spark cleans it up.
    *
    * @param spec as {@code Validation} gives it back; relative paths are the driver's
+   * @param affinity whether rows are moved
    * @param counters null for none
-   * @throws IllegalArgumentException as {@link #schema}
+   * @throws IllegalArgumentException as {@link #schema}, and where rows that cannot be moved are to
+   *     be: those of a stream, or without an adapter column
    */
   public static Dataset<Row> score(
-      Dataset<?> rows, EngineSpec spec, ScoringColumns columns, ScoringCounters counters) {
+      Dataset<?> rows,
+      EngineSpec spec,
+      ScoringColumns columns,
+      AdapterAffinity affinity,
+      ScoringCounters counters) {
     StructType in = rows.schema();
     StructType out = schema(in, spec.task(), columns);
+    boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);
     SparkSession session = rows.sparkSession();
     EngineSpec absolute = withAbsolutePaths(spec);
     Configuration conf = hadoop(session);
+    Storage storage = ExecutorEngines.OF_THIS_JVM.storage(conf);
     SharedSpec shared =
         new SharedSpec(
             absolute,
-            BaseModel.versions(
-                ExecutorEngines.OF_THIS_JVM.storage(conf), Location.of(absolute.base())),
+            BaseModel.versions(storage, Location.of(absolute.base())),
             new org.apache.spark.util.SerializableConfiguration(conf));
     Broadcast<byte[]> broadcast =
         JavaSparkContext.fromSparkContext(session.sparkContext()).broadcast(shared.toBytes());
+    ScorePartition score = new ScorePartition(broadcast, RequestFields.of(in, columns), counters);
     Dataset<Row> scored =
-        rows.toDF()
-            .mapPartitions(
-                new ScorePartition(broadcast, RequestFields.of(in, columns), counters),
-                Encoders.row(out));
+        mayMove
+            ? session.createDataFrame(
+                new AffineScoring(rows.toDF(), absolute, columns, affinity, storage, score, out),
+                out)
+            : rows.toDF().mapPartitions(score, Encoders.row(out));
     return restored(scored, out);
+  }
+
+  /** The same, with rows moved to their adapters where that pays. */
+  public static Dataset<Row> score(
+      Dataset<?> rows, EngineSpec spec, ScoringColumns columns, ScoringCounters counters) {
+    return score(rows, spec, columns, AdapterAffinity.AUTO, counters);
+  }
+
+  private static boolean mayMove(
+      boolean isStream, EngineSpec spec, ScoringColumns columns, AdapterAffinity affinity) {
+    if (affinity != AdapterAffinity.ON) {
+      int names = spec.adapters().size() + spec.sets().size();
+      return affinity == AdapterAffinity.AUTO
+          && !isStream
+          && columns.adapter() != null
+          && names >= AdapterAffinity.LEAST_SETS;
+    }
+    if (isStream) {
+      throw new IllegalArgumentException(
+          "adapter affinity: expected auto or off for a stream, whose rows cannot be counted before"
+              + " they come, got on");
+    }
+    if (columns.adapter() == null) {
+      throw new IllegalArgumentException(
+          "adapter affinity: expected auto or off without an adapter column, got on");
+    }
+    return true;
   }
 
   /**

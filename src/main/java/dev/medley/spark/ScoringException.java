@@ -6,16 +6,33 @@ import dev.medley.engine.RowException;
 public final class ScoringException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  private final RowException cause;
+
   ScoringException(int partition, RowException row) {
+    this(partition, row.row(), row);
+  }
+
+  private ScoringException(int partition, long index, RowException row) {
     super(
         "partition "
             + partition
             + ", row "
-            + row.row()
+            + index
             + " (both from 0): "
             + row.error().code()
             + ": "
             + row.error().message(),
         row);
+    cause = row;
+  }
+
+  /** Which of the rows that its task reads it is. */
+  long row() {
+    return cause.row();
+  }
+
+  /** The same of a row that came to its task from elsewhere. */
+  ScoringException at(int partition, long index) {
+    return new ScoringException(partition, index, cause);
   }
 }

@@ -61,6 +61,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   private final Param<String> device;
   private final Param<String> dtype;
   private final Param<String> onError;
+  private final Param<String> adapterAffinity;
 
   TextTransformer(String uid) {
     this.uid = uid;
@@ -140,6 +141,13 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
             "onError",
             "what a row in error does: row (null prediction, error column) or fail (the job)",
             oneOf("onError", "row", "fail"));
+    adapterAffinity =
+        new Param<>(
+            this,
+            "adapterAffinity",
+            "whether rows are moved so that a partition has few adapters and none is a straggler:"
+                + " auto (where it pays), on or off",
+            oneOf("adapterAffinity", "auto", "on", "off"));
   }
 
   /** By a subclass's constructor, once all parameters are assigned. */
@@ -156,6 +164,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     setDefault(device, "auto");
     setDefault(dtype, "float32");
     setDefault(onError, "row");
+    setDefault(adapterAffinity, "auto");
   }
 
   static String randomUid(String prefix) {
@@ -239,6 +248,10 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
 
   public Param<String> onError() {
     return onError;
+  }
+
+  public Param<String> adapterAffinity() {
+    return adapterAffinity;
   }
 
   /** Column with the text; default {@code text}. */
@@ -410,6 +423,18 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   }
 
   /**
+   * {@code auto}, {@code on} or {@code off}: whether rows are moved to their adapters; see {@link
+   * AdapterAffinity}.
+   */
+  public T setAdapterAffinity(String choice) {
+    return with(adapterAffinity, choice);
+  }
+
+  public String getAdapterAffinity() {
+    return getOrDefault(adapterAffinity);
+  }
+
+  /**
    * Scores. The model's and the adapters' small files and headers are checked here, on the driver;
    * weights are read where rows are.
    *
@@ -420,7 +445,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   public Dataset<Row> transform(Dataset<?> rows) {
     transformSchema(rows.schema(), true);
     Storage storage = ExecutorEngines.OF_THIS_JVM.storage(Scoring.hadoop(rows.sparkSession()));
-    return Scoring.score(rows, validated(storage), columns(), null);
+    AdapterAffinity affinity = AdapterAffinity.of(getAdapterAffinity());
+    return Scoring.score(rows, validated(storage), columns(), affinity, null);
   }
 
   /**
@@ -442,6 +468,9 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
               + " every row would be scored under the base, and "
               + String.join(", ", sources().keySet())
               + " under none; call setAdapterCol");
+    }
+    if (getAdapterAffinity().equals("on") && getAdapterCol() == null) {
+      problems.add("adapterAffinity: expected auto or off without an adapterCol, got on");
     }
     Scoring.orThrow(problems);
     return Scoring.schema(in, task(), columns());

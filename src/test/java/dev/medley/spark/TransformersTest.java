@@ -112,7 +112,8 @@ class TransformersTest {
         .setTruncation(false)
         .setDevice("cpu")
         .setDtype("bfloat16")
-        .setOnError("fail");
+        .setOnError("fail")
+        .setAdapterAffinity("off");
   }
 
   private static TextClassifier classifier() {
