@@ -17,6 +17,7 @@ import dev.medley.engine.Validation;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.model.Pooling;
+import dev.medley.spark.AdapterAffinity;
 import dev.medley.spark.ScoringColumns;
 import dev.medley.tensor.Precision;
 import java.util.Arrays;
@@ -47,7 +48,8 @@ record JobConf(
     DeviceChoice device,
     Precision dtype,
     Batching batching,
-    Merging merging) {
+    Merging merging,
+    AdapterAffinity adapterAffinity) {
 
   /** File formats, by Spark's names. */
   enum Format {
@@ -135,7 +137,8 @@ record JobConf(
             constant(medley.word("device", "auto", List.of("auto", "cpu", "gpu")))),
         Precision.of(medley.word("dtype", "float32", List.of("float32", "bfloat16", "float16"))),
         batching(medley),
-        merging(medley));
+        merging(medley),
+        adapterAffinity(medley, input));
   }
 
   private static Task task(HoconObject medley) {
@@ -343,6 +346,16 @@ record JobConf(
     return new Merging(
         Merging.Mode.valueOf(constant(medley.word("merging", modes.get(0), modes))),
         medley.bytes("merge-memory", Merging.AUTO.memory()));
+  }
+
+  private static AdapterAffinity adapterAffinity(HoconObject medley, Input input) {
+    List<String> words = Arrays.stream(AdapterAffinity.values()).map(JobConf::word).toList();
+    String word = medley.word("adapter-affinity", words.get(0), words);
+    if (word.equals("on") && input.adapter() == null) {
+      medley.problem(
+          "adapter-affinity", "expected auto or off where input.adapter = null, found on");
+    }
+    return AdapterAffinity.of(word);
   }
 
   private static String word(Enum<?> constant) {

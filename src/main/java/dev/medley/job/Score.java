@@ -50,7 +50,8 @@ final class Score implements Callable<Integer> {
     try (Session session = Session.open("medley score " + job.file())) {
       Dataset<Row> rows = Rows.read(session.spark(), conf.input());
       ScoringCounters counters = ScoringCounters.register(session.spark(), "medley");
-      Dataset<Row> scored = Scoring.score(rows, validation.spec(), conf.columns(), counters);
+      Dataset<Row> scored =
+          Scoring.score(rows, validation.spec(), conf.columns(), conf.adapterAffinity(), counters);
       try (Progress progress = progress(counters)) {
         Rows.write(scored, conf.output());
         summary(conf, counters, progress.seconds(), out);

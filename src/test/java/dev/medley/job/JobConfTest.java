@@ -21,6 +21,7 @@ import dev.medley.job.JobConf.Format;
 import dev.medley.job.JobConf.Input;
 import dev.medley.job.JobConf.Output;
 import dev.medley.model.Pooling;
+import dev.medley.spark.AdapterAffinity;
 import dev.medley.spark.ScoringColumns;
 import dev.medley.tensor.Precision;
 import java.io.IOException;
@@ -108,6 +109,7 @@ class JobConfTest {
               cache-memory = 512MiB
               merging = layer
               merge-memory = 64MiB
+              adapter-affinity = on
               feature-extraction { pooling = cls, normalize = true }
               text-classification { top-k = 2, function = sigmoid }
               token-classification { ignore-labels = [] }
@@ -140,7 +142,8 @@ class JobConfTest {
                 DeviceChoice.GPU,
                 Precision.BFLOAT16,
                 new Batching(8, 512, 100, 64, false, 512L << 20),
-                new Merging(Merging.Mode.LAYER, 64L << 20)));
+                new Merging(Merging.Mode.LAYER, 64L << 20),
+                AdapterAffinity.ON));
   }
 
   @Test
@@ -160,7 +163,8 @@ class JobConfTest {
                 DeviceChoice.AUTO,
                 Precision.FLOAT32,
                 Batching.DEFAULT,
-                Merging.AUTO));
+                Merging.AUTO,
+                AdapterAffinity.AUTO));
   }
 
   @Test
@@ -253,8 +257,8 @@ class JobConfTest {
                 + " none, found \"relu\"",
             "job.conf:22: medley.token-classification.ignore-labels: expected a list of strings,"
                 + " found \"O\"",
-            "job.conf:23: medley.zebra: unknown key; known here: adapters, adapters-from, base,"
-                + " batch-size, batch-tokens, cache-memory, device, dtype, feature-extraction, input,"
+            "job.conf:23: medley.zebra: unknown key; known here: adapter-affinity, adapters,"
+                + " adapters-from, base, batch-size, batch-tokens, cache-memory, device, dtype, feature-extraction, input,"
                 + " max-length, merge-memory, merging, on-error, output, sets, task,"
                 + " text-classification, text-generation, text-scoring, token-classification,"
                 + " truncation, window-rows",
@@ -274,10 +278,21 @@ class JobConfTest {
           output=null                 | medley.output: expected an object { … }, found nothing
           medley=3                    | medley: expected an object { … }, found "3"
           adapters.a=[1]              | medley.adapters.a: expected a string, found [1]
+          adapter-affinity=yes        | medley.adapter-affinity: expected auto, on or off, found "yes"
           base="file:x"               | medley.base: expected file: and an absolute path, found file:x
           """)
   void oneProblemIsOneLine(String override, String problem) {
     assertThat(problems(SMALLEST, override)).containsExactly("command line: " + problem);
+  }
+
+  @Test
+  void affinityNeedsAnAdapterColumn() {
+    assertThat(problems(SMALLEST, "adapter-affinity=on", "input.adapter=null"))
+        .containsExactly(
+            "command line: medley.adapter-affinity: expected auto or off where input.adapter ="
+                + " null, found on");
+    assertThat(load(SMALLEST, "adapter-affinity=off", "input.adapter=null").adapterAffinity())
+        .isEqualTo(AdapterAffinity.OFF);
   }
 
   @Test
