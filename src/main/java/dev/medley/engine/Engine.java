@@ -25,9 +25,6 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * }</pre>
  */
 public final class Engine implements AutoCloseable {
-  /** Adapters that no batch uses are kept up to this many bytes of memory. */
-  static final long ADAPTER_BUDGET = 1L << 30;
-
   private final EngineSpec spec;
   private final BaseModel base;
   private final boolean ownsBase;
@@ -39,8 +36,7 @@ public final class Engine implements AutoCloseable {
   private final ReadWriteLock open = new ReentrantReadWriteLock();
   private boolean closed;
 
-  private Engine(
-      EngineSpec spec, BaseModel base, Storage storage, boolean ownsBase, long adapterBudget) {
+  private Engine(EngineSpec spec, BaseModel base, Storage storage, boolean ownsBase) {
     this.spec = spec;
     this.base = base;
     this.ownsBase = ownsBase;
@@ -58,7 +54,7 @@ public final class Engine implements AutoCloseable {
             ? GenerationSettings.of(base.storage(), base.folder(), asked)
             : null;
     this.tokenizer = base.tokenizer(spec.batching().maxLength(), spec.task());
-    this.store = new AdapterStore(base, storage, spec.adapters(), adapterBudget);
+    this.store = new AdapterStore(base, storage, spec.adapters(), spec.adapterMemory());
   }
 
   /**
@@ -78,7 +74,7 @@ public final class Engine implements AutoCloseable {
             device(spec.device()),
             spec.dtype());
     try {
-      return new Engine(validation.spec(), base, storage, true, ADAPTER_BUDGET);
+      return new Engine(validation.spec(), base, storage, true);
     } catch (RuntimeException | Error e) {
       base.close();
       throw e;
@@ -97,12 +93,7 @@ public final class Engine implements AutoCloseable {
    * @param storage for the adapters, which may lie elsewhere than the base
    */
   public static Engine on(BaseModel base, Storage storage, EngineSpec spec) {
-    return on(base, storage, spec, ADAPTER_BUDGET);
-  }
-
-  /** The same with another number of bytes for adapters in memory. */
-  static Engine on(BaseModel base, Storage storage, EngineSpec spec, long adapterBudget) {
-    return new Engine(spec, base, storage, false, adapterBudget);
+    return new Engine(spec, base, storage, false);
   }
 
   /** Scores a list. */

@@ -16,6 +16,8 @@ import java.util.Set;
  * @param adapters by the name that rows use
  * @param sets named ordered sets, each element as in an adapter column: {@code math}, {@code
  *     0.7*math}
+ * @param adapterMemory adapters that no batch uses are kept up to this many bytes, the longest
+ *     unused go first
  */
 public record EngineSpec(
     String base,
@@ -26,8 +28,19 @@ public record EngineSpec(
     DeviceChoice device,
     Batching batching,
     Merging merging,
+    long adapterMemory,
     OnError onError)
     implements Serializable {
+  /** 1 GiB. */
+  public static final long ADAPTER_MEMORY = 1L << 30;
+
+  /** Throws IllegalArgumentException for less than no memory. */
+  public EngineSpec {
+    if (adapterMemory < 0) {
+      throw new IllegalArgumentException(
+          "adapter-memory: expected at least 0, got " + adapterMemory);
+    }
+  }
 
   /** Defaults for everything but the base and the task. */
   public static EngineSpec of(String base, Task task, Map<String, AdapterSource> adapters) {
@@ -40,19 +53,38 @@ public record EngineSpec(
         DeviceChoice.AUTO,
         Batching.DEFAULT,
         Merging.AUTO,
+        ADAPTER_MEMORY,
         OnError.ROW);
   }
 
   /** The same files by other paths. */
   public EngineSpec with(String otherBase, Map<String, AdapterSource> otherAdapters) {
     return new EngineSpec(
-        otherBase, task, otherAdapters, sets, dtype, device, batching, merging, onError);
+        otherBase,
+        task,
+        otherAdapters,
+        sets,
+        dtype,
+        device,
+        batching,
+        merging,
+        adapterMemory,
+        onError);
   }
 
   /** The same with other named sets. */
   public EngineSpec withSets(Map<String, List<String>> otherSets) {
     return new EngineSpec(
-        base, task, adapters, Map.copyOf(otherSets), dtype, device, batching, merging, onError);
+        base,
+        task,
+        adapters,
+        Map.copyOf(otherSets),
+        dtype,
+        device,
+        batching,
+        merging,
+        adapterMemory,
+        onError);
   }
 
   /**
@@ -85,25 +117,31 @@ public record EngineSpec(
   /** The same with rows put together otherwise. */
   public EngineSpec with(Batching otherBatching) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, otherBatching, merging, onError);
+        base, task, adapters, sets, dtype, device, otherBatching, merging, adapterMemory, onError);
   }
 
   /** The same with changes merged otherwise. */
   public EngineSpec with(Merging otherMerging) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, otherMerging, onError);
+        base, task, adapters, sets, dtype, device, batching, otherMerging, adapterMemory, onError);
+  }
+
+  /** The same with other room for adapters that no batch uses. */
+  public EngineSpec withAdapterMemory(long bytes) {
+    return new EngineSpec(
+        base, task, adapters, sets, dtype, device, batching, merging, bytes, onError);
   }
 
   /** The same in another precision. */
   public EngineSpec with(Precision otherDtype) {
     return new EngineSpec(
-        base, task, adapters, sets, otherDtype, device, batching, merging, onError);
+        base, task, adapters, sets, otherDtype, device, batching, merging, adapterMemory, onError);
   }
 
   /** The same with another fate of rows in error. */
   public EngineSpec with(OnError otherOnError) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, merging, otherOnError);
+        base, task, adapters, sets, dtype, device, batching, merging, adapterMemory, otherOnError);
   }
 
   /** What a row that cannot be scored does. */

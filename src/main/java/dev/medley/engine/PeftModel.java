@@ -110,7 +110,7 @@ public final class PeftModel implements AutoCloseable {
             Engine.device(spec.device()),
             spec.dtype());
     try {
-      this.engine = Engine.on(base, storage, spec, 0);
+      this.engine = Engine.on(base, storage, spec.withAdapterMemory(0));
     } catch (RuntimeException | Error e) {
       base.close();
       throw e;

@@ -49,7 +49,8 @@ record JobConf(
     Precision dtype,
     Batching batching,
     Merging merging,
-    AdapterAffinity adapterAffinity) {
+    AdapterAffinity adapterAffinity,
+    long adapterMemory) {
 
   /** File formats, by Spark's names. */
   enum Format {
@@ -138,7 +139,8 @@ record JobConf(
         Precision.of(medley.word("dtype", "float32", List.of("float32", "bfloat16", "float16"))),
         batching(medley),
         merging(medley),
-        adapterAffinity(medley, input));
+        adapterAffinity(medley, input),
+        medley.bytes("adapter-memory", EngineSpec.ADAPTER_MEMORY));
   }
 
   private static Task task(HoconObject medley) {
@@ -435,6 +437,7 @@ record JobConf(
   }
 
   private EngineSpec spec(Map<String, AdapterSource> sources) {
-    return new EngineSpec(base, task, sources, sets, dtype, device, batching, merging, onError);
+    return new EngineSpec(
+        base, task, sources, sets, dtype, device, batching, merging, adapterMemory, onError);
   }
 }

@@ -517,6 +517,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
         DeviceChoice.valueOf(upper(getDevice())),
         batching,
         Merging.AUTO,
+        EngineSpec.ADAPTER_MEMORY,
         OnError.valueOf(upper(getOnError())));
   }
 

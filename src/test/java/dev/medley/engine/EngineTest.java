@@ -357,7 +357,7 @@ class EngineTest {
       rows.add(Request.of("a dog " + i, i % 2 == 0 ? "qv" : "rslora"));
     }
     try (BaseModel base = base();
-        Engine engine = Engine.on(base, Storage.standard(), spec, 1)) {
+        Engine engine = Engine.on(base, Storage.standard(), spec.withAdapterMemory(1))) {
       List<Result> whole = engine.run(rows);
       List<Result> broken = new ArrayList<>();
       var results = engine.run(rows.iterator());

@@ -107,6 +107,7 @@ class JobConfTest {
               max-length = 64
               truncation = false
               cache-memory = 512MiB
+              adapter-memory = 256MiB
               merging = layer
               merge-memory = 64MiB
               adapter-affinity = on
@@ -143,7 +144,8 @@ class JobConfTest {
                 Precision.BFLOAT16,
                 new Batching(8, 512, 100, 64, false, 512L << 20),
                 new Merging(Merging.Mode.LAYER, 64L << 20),
-                AdapterAffinity.ON));
+                AdapterAffinity.ON,
+                256L << 20));
   }
 
   @Test
@@ -164,7 +166,8 @@ class JobConfTest {
                 Precision.FLOAT32,
                 Batching.DEFAULT,
                 Merging.AUTO,
-                AdapterAffinity.AUTO));
+                AdapterAffinity.AUTO,
+                EngineSpec.ADAPTER_MEMORY));
   }
 
   @Test
@@ -257,11 +260,11 @@ class JobConfTest {
                 + " none, found \"relu\"",
             "job.conf:22: medley.token-classification.ignore-labels: expected a list of strings,"
                 + " found \"O\"",
-            "job.conf:23: medley.zebra: unknown key; known here: adapter-affinity, adapters,"
-                + " adapters-from, base, batch-size, batch-tokens, cache-memory, device, dtype, feature-extraction, input,"
-                + " max-length, merge-memory, merging, on-error, output, sets, task,"
-                + " text-classification, text-generation, text-scoring, token-classification,"
-                + " truncation, window-rows",
+            "job.conf:23: medley.zebra: unknown key; known here: adapter-affinity, adapter-memory,"
+                + " adapters, adapters-from, base, batch-size, batch-tokens, cache-memory, device, dtype,"
+                + " feature-extraction, input, max-length, merge-memory, merging, on-error, output,"
+                + " sets, task, text-classification, text-generation, text-scoring,"
+                + " token-classification, truncation, window-rows",
             "job.conf:25: adapters: unknown key; known here: medley");
   }
 

@@ -44,6 +44,7 @@ final class ClusterScoring {
         device,
         spec.batching(),
         spec.merging(),
+        spec.adapterMemory(),
         OnError.ROW);
   }
 
