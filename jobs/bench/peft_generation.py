@@ -4,7 +4,7 @@ FOLDER THREADS on the command line; then on standard input a line for each run, 
   base      generate over all prompts
   grouped   set_adapter for each adapter's prompts in turn, generate over those
   mixed     one generate over all prompts with adapter_names
-Out: {"seconds", "tokens": [[…], …]} for each; the tokens of every prompt in order.
+Out: {"seconds", "cpu_seconds", "tokens": [[…], …]} for each; the tokens of every prompt in order.
 """
 
 import json
@@ -14,6 +14,7 @@ import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import peft as peft_library
 import torch
 import transformers
 from peft import PeftModel
@@ -72,12 +73,16 @@ def peft():
     return adapted
 
 
-print(json.dumps({"torch": torch.__version__, "transformers": transformers.__version__}), flush=True)
+print(
+    json.dumps({"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft_library.__version__}),
+    flush=True,
+)
 with torch.inference_mode():
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["way"] != "base":
             peft()
-        start = time.perf_counter()
+        cpu, start = time.process_time(), time.perf_counter()
         tokens = run(**asked)
-        print(json.dumps({"seconds": time.perf_counter() - start, "tokens": tokens}), flush=True)
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+        print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "tokens": tokens}), flush=True)

@@ -1,5 +1,6 @@
 package dev.medley.job;
 
+import dev.medley.job.bench.Bench;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** Plain text in columns, at most {@link #WIDTH} wide: what is longer goes on in the next line. */
-final class Table {
+public final class Table {
   /** Columns of a line. */
   static final int WIDTH = 100;
 
@@ -15,17 +15,17 @@ final class Table {
   private final List<List<String>> rows = new ArrayList<>();
 
   /** With the most that each column may take. */
-  Table(Integer... limits) {
+  public Table(Integer... limits) {
     this.limits = List.of(limits);
   }
 
   /** A row; as many cells as columns. */
-  void row(String... cells) {
+  public void row(String... cells) {
     rows.add(List.of(cells));
   }
 
   /** A text below the last row, indented. */
-  void note(String text) {
+  public void note(String text) {
     rows.add(List.of(text));
   }
 

@@ -4,8 +4,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 
 /** A command as it ran in this JVM. */
-record CommandLineRun(int code, String out, String err) {
-  static CommandLineRun of(String... args) {
+public record CommandLineRun(int code, String out, String err) {
+  public static CommandLineRun of(String... args) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     int code = Medley.run(new PrintWriter(out), new PrintWriter(err), args);

@@ -1,15 +1,11 @@
-package dev.medley.job;
+package dev.medley.job.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.io.SafetensorsWriter;
 import dev.medley.io.SafetensorsWriter.Tensor;
-import dev.medley.io.StoredType;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,7 +19,7 @@ import java.util.stream.Collectors;
  * A random Llama with LoRA adapters on all of its linear layers, and prompts, as files that
  * transformers and PEFT read, too. Token 7 is written {@code t7}.
  */
-record BenchFolder(Path path, Shape shape, int adapters, List<long[]> prompts) {
+record DecoderFolder(Path path, Shape shape, int adapters, List<long[]> prompts) {
 
   /** Sizes; the head is tied to the embeddings. */
   record Shape(
@@ -58,7 +54,7 @@ record BenchFolder(Path path, Shape shape, int adapters, List<long[]> prompts) {
   }
 
   /** Writes everything; the same numbers for the same arguments. */
-  static BenchFolder write(Path path, Shape shape, int adapters, int rows) {
+  static DecoderFolder write(Path path, Shape shape, int adapters, int rows) {
     try {
       Files.createDirectories(path);
       ObjectMapper mapper = new ObjectMapper();
@@ -80,7 +76,7 @@ record BenchFolder(Path path, Shape shape, int adapters, List<long[]> prompts) {
         prompts.add(prompt);
       }
       mapper.writeValue(path.resolve("prompts.json").toFile(), prompts);
-      return new BenchFolder(path, shape, adapters, prompts);
+      return new DecoderFolder(path, shape, adapters, prompts);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -136,17 +132,18 @@ record BenchFolder(Path path, Shape shape, int adapters, List<long[]> prompts) {
 
   private static List<Tensor> model(Shape s) {
     List<Tensor> tensors = new ArrayList<>();
-    tensors.add(normal("model.embed_tokens.weight", 1, 1, s.vocab, s.hidden));
+    tensors.add(RandomTensors.normal("model.embed_tokens.weight", 1, 1, s.vocab, s.hidden));
     for (int i = 0; i < s.layers; i++) {
       String layer = "model.layers." + i + ".";
-      tensors.add(ones(layer + "input_layernorm.weight", s.hidden));
-      tensors.add(ones(layer + "post_attention_layernorm.weight", s.hidden));
+      tensors.add(RandomTensors.filled(layer + "input_layernorm.weight", 1, s.hidden));
+      tensors.add(RandomTensors.filled(layer + "post_attention_layernorm.weight", 1, s.hidden));
       for (Linear linear : linears(s)) {
         double std = 1 / Math.sqrt(linear.in);
-        tensors.add(normal(layer + linear.name + ".weight", std, i, linear.out, linear.in));
+        tensors.add(
+            RandomTensors.normal(layer + linear.name + ".weight", std, i, linear.out, linear.in));
       }
     }
-    tensors.add(ones("model.norm.weight", s.hidden));
+    tensors.add(RandomTensors.filled("model.norm.weight", 1, s.hidden));
     return tensors;
   }
 
@@ -157,53 +154,10 @@ record BenchFolder(Path path, Shape shape, int adapters, List<long[]> prompts) {
         String module = "base_model.model.model.layers." + i + "." + linear.name;
         double std = 1 / Math.sqrt(linear.in);
         int seed = 1000 * number + i;
-        tensors.add(normal(module + ".lora_A.weight", std, seed, s.rank, linear.in));
-        tensors.add(normal(module + ".lora_B.weight", 0.1, seed, linear.out, s.rank));
+        tensors.add(RandomTensors.normal(module + ".lora_A.weight", std, seed, s.rank, linear.in));
+        tensors.add(RandomTensors.normal(module + ".lora_B.weight", 0.1, seed, linear.out, s.rank));
       }
     }
     return tensors;
-  }
-
-  private static Tensor ones(String name, int size) {
-    return new Tensor(name, StoredType.F32, List.of((long) size), out -> write(out, size, () -> 1));
-  }
-
-  private static Tensor normal(String name, double std, int seed, int rows, int columns) {
-    return new Tensor(
-        name,
-        StoredType.F32,
-        List.of((long) rows, (long) columns),
-        out -> {
-          Random random = new Random(31L * name.hashCode() + seed);
-          // about normal, and quicker than nextGaussian: four uniform numbers
-          double scale = std * Math.sqrt(3);
-          write(
-              out,
-              (long) rows * columns,
-              () ->
-                  (float)
-                      (scale
-                          * (random.nextFloat()
-                              + random.nextFloat()
-                              + random.nextFloat()
-                              + random.nextFloat()
-                              - 2)));
-        });
-  }
-
-  private interface Numbers {
-    float next();
-  }
-
-  private static void write(OutputStream out, long count, Numbers numbers) throws IOException {
-    ByteBuffer buffer = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
-    for (long i = 0; i < count; i++) {
-      if (!buffer.hasRemaining()) {
-        out.write(buffer.array());
-        buffer.clear();
-      }
-      buffer.putFloat(numbers.next());
-    }
-    out.write(buffer.array(), 0, buffer.position());
   }
 }

@@ -1,0 +1,21 @@
+package dev.medley.job.bench;
+
+import java.nio.file.Path;
+
+/**
+ * How the benchmark runs.
+ *
+ * @param model HF folder of a BERT
+ * @param work where adapters are written, deleted at the end
+ * @param python with torch, transformers and peft; null for none
+ * @param chunkRows rows of a chunk, about
+ * @param chunks of each scenario
+ * @param quick whether the parts that take long are made small
+ */
+record Settings(Path model, Path work, String python, int chunkRows, int chunks, boolean quick) {
+  /** Rows of the job of which chunks are taken. */
+  static final int JOB_ROWS = 8192;
+
+  /** Tokens of a row, all of them or in the mean. */
+  static final int TOKENS = 64;
+}
