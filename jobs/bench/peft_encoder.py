@@ -8,7 +8,7 @@ FOLDER THREADS on the command line; then on standard input a line for each run,
   merged    merge_adapter and unmerge_adapter around each adapter's batches
   sets      a PeftMixedModel for each set a+b, its members active in that order
 Out: {"seconds", "cpu_seconds", "vectors"}; batches come sorted, by adapter and by length. Tokenising counts, loading
-does not. {"way": "load", "folders"} loads with load_adapter and says the seconds of each.
+does not. {"way": "load", "folders"} loads into a new model with load_adapter and says the seconds of each.
 """
 
 import copy
@@ -128,6 +128,7 @@ print(
 for line in sys.stdin:
     asked = json.loads(line)
     if asked["way"] == "load":
+        adapted, loaded = None, set()
         print(json.dumps({"seconds": load(asked["folders"])}), flush=True)
         continue
     if asked["way"] == "sets":

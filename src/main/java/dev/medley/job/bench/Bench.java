@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -26,8 +28,8 @@ public final class Bench implements Callable<Integer> {
   private static final List<Scenario> SCENARIOS =
       List.of(
           new FewAdapters(),
-          new ManyAdapters("S3", 64, 0.98, "P2", false),
-          new ManyAdapters("S4", 512, 0.96, "P3", true),
+          new ManyAdapters(Job.S3, Job.S6_OF_S3, 64, 0.98, "P2", false),
+          new ManyAdapters(Job.S4, Job.S6_OF_S4, 512, 0.96, "P3", true),
           new UnevenAdapters(),
           new MixedLengths(),
           new MixedSets());
@@ -72,6 +74,12 @@ public final class Bench implements Callable<Integer> {
       description = "Of each side of each scenario; default: 7, with --quick 3.")
   private Integer runs;
 
+  @Option(
+      names = "--profile",
+      paramLabel = "NAME",
+      description = "In place of figures: where the time of a scenario (S4) goes, by operator.")
+  private String profiled;
+
   @Option(names = "--json", paramLabel = "FILE", description = "Writes every sample, too.")
   private Path json;
 
@@ -90,14 +98,20 @@ public final class Bench implements Callable<Integer> {
               rows == null ? quick ? 64 : 256 : rows,
               runs == null ? quick ? 3 : 7 : runs,
               quick);
-      Report report = run(settings, chosen);
       PrintWriter out = spec.commandLine().getOut();
+      if (profiled != null) {
+        profile(settings, out);
+        return CommandLine.ExitCode.OK;
+      }
+      Report report = run(settings, chosen);
       out.print(report);
       out.flush();
       if (json != null) {
         report.write(json);
       }
-      return report.figures().stream().anyMatch(Figure::isFailure) ? 1 : 0;
+      return report.figures().stream().anyMatch(Figure::isFailure)
+          ? CommandLine.ExitCode.SOFTWARE
+          : CommandLine.ExitCode.OK;
     } finally {
       WorkFolder.delete(work);
     }
@@ -116,6 +130,32 @@ public final class Bench implements Callable<Integer> {
     return SCENARIOS.stream()
         .filter(scenario -> only.isEmpty() || scenario.names().stream().anyMatch(only::contains))
         .toList();
+  }
+
+  /** A job's second chunk and the same texts under the base, each after its first. */
+  private void profile(Settings settings, PrintWriter out) {
+    Job job =
+        Job.ALL.stream()
+            .filter(each -> each.name().equals(profiled))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new ParameterException(
+                        spec.commandLine(),
+                        "--profile: expected one of "
+                            + Job.ALL.stream().map(Job::name).collect(Collectors.joining(", "))
+                            + ", found "
+                            + profiled));
+    try (Workbench bench = new Workbench(settings)) {
+      List<Rows> chunks = job.chunks(bench, settings.chunkRows(), 2);
+      try (Part base = Part.base(bench, chunks);
+          Part part = Part.of(bench, profiled, chunks)) {
+        for (Part each : List.of(base, part)) {
+          out.println(each.name() + ": " + each.profile(settings.work().resolve("trace.json")));
+          out.flush();
+        }
+      }
+    }
   }
 
   private Path folder(Path work) {

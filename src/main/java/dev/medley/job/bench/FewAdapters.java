@@ -14,8 +14,8 @@ record FewAdapters() implements Scenario {
 
   @Override
   public List<Figure> run(Workbench bench) {
-    List<Rows> ones = Chunks.sorted(bench, Jobs.uniform(1));
-    List<Rows> eights = Chunks.sorted(bench, Jobs.uniform(8));
+    List<Rows> ones = Job.S1.chunks(bench);
+    List<Rows> eights = Job.S2.chunks(bench);
     Comparison.check(bench, "S0", ones.get(0).underBase(), Way.BASE);
     Comparison.check(bench, "S1", ones.get(0), Way.GROUPED);
     Comparison.check(bench, "S2", eights.get(0), Way.GROUPED);

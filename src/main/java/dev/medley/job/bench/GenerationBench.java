@@ -56,12 +56,20 @@ record GenerationBench(
 
   /** All sides in turn, so many times; before that once for nothing. */
   List<Side> run(int runs) {
-    List<Side> sides = sides();
+    return time(runs, sides());
+  }
+
+  /** The same of some sides only, by their names. */
+  List<Side> run(int runs, List<String> names) {
+    return time(runs, sides().stream().filter(side -> names.contains(side.name)).toList());
+  }
+
+  private List<Side> time(int runs, List<Side> sides) {
     try (Engine engine = Engine.load(spec());
-        PeftSide peft =
+        LineProcess peft =
             python == null
                 ? null
-                : PeftSide.start(
+                : LineProcess.python(
                     python,
                     "peft_generation.py",
                     folder.path().toString(),
@@ -125,13 +133,13 @@ record GenerationBench(
     return sample;
   }
 
-  private Sample peft(PeftSide peft, Side side) {
-    ObjectNode order = PeftSide.JSON.createObjectNode();
+  private Sample peft(LineProcess peft, Side side) {
+    ObjectNode order = LineProcess.JSON.createObjectNode();
     order.put("way", side.way).put("new_tokens", newTokens);
-    order.set("adapter_of", PeftSide.JSON.valueToTree(side.adapterOf));
+    order.set("adapter_of", LineProcess.JSON.valueToTree(side.adapterOf));
     JsonNode answer = peft.ask(order);
     try {
-      side.tokens[0] = PeftSide.JSON.treeToValue(answer.get("tokens"), int[][].class);
+      side.tokens[0] = LineProcess.JSON.treeToValue(answer.get("tokens"), int[][].class);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -8,21 +8,24 @@ import java.util.List;
 /**
  * S3 and S4: rows of equal length under many adapters, sorted, and interleaved as S6 has them.
  *
+ * @param adapters how many
  * @param least of the base's rate
  * @param figure that says so
  * @param mixes whether PEFT runs it by adapter_names
  */
-record ManyAdapters(String id, int adapters, double least, String figure, boolean mixes)
+record ManyAdapters(
+    Job job, Job interleaved, int adapters, double least, String figure, boolean mixes)
     implements Scenario {
   @Override
   public List<String> names() {
-    return List.of(id, "S6", figure, "P4", "P5");
+    return List.of(job.name(), "S6", figure, "P4", "P5");
   }
 
   @Override
   public List<Figure> run(Workbench bench) {
-    List<Rows> sorted = Chunks.sorted(bench, Jobs.uniform(adapters));
-    List<Rows> mixed = Chunks.interleaved(bench, Jobs.window(adapters));
+    String id = job.name();
+    List<Rows> sorted = job.chunks(bench);
+    List<Rows> mixed = interleaved.chunks(bench);
     Comparison.check(bench, id, sorted.get(0), mixes ? Way.MIXED : Way.GROUPED);
     Comparison.check(bench, id + " interleaved", mixed.get(0), null);
     try (Part base = Part.base(bench, sorted);

@@ -15,7 +15,7 @@ record MixedLengths() implements Scenario {
   @Override
   public List<Figure> run(Workbench bench) {
     List<Rows> rows =
-        Chunks.interleaved(bench, Jobs.window(512)).stream()
+        Job.S6_OF_S4.chunks(bench).stream()
             .map(constant -> bench.mixedRows(constant.size(), constant.sets()))
             .toList();
     List<Rows> bases = rows.stream().map(Rows::underBase).toList();

@@ -15,10 +15,8 @@ record MixedSets() implements Scenario {
   @Override
   public List<Figure> run(Workbench bench) {
     Settings settings = bench.settings();
-    List<Rows> sets = Chunks.sorted(bench, Jobs.mixed());
-    List<Rows> fours =
-        Chunks.sorted(
-            bench, Jobs.mixedOfFour().chunks(settings.chunkRows() / 4, settings.chunks()));
+    List<Rows> sets = Job.S7.chunks(bench);
+    List<Rows> fours = Job.S7_OF_FOUR.chunks(bench, settings.chunkRows() / 4, settings.chunks());
     Comparison.check(bench, "S7", sets.get(0), Way.SETS);
     Comparison.check(bench, "S7, 4 types", fours.get(0), Way.SETS);
     try (Part base = Part.base(bench, sets);

@@ -3,8 +3,10 @@ package dev.medley.job.bench;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
 import dev.medley.job.bench.Workbench.Side;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 
@@ -13,11 +15,13 @@ import java.util.function.UnaryOperator;
  * met.
  */
 final class Part implements AutoCloseable {
+  private final Workbench bench;
   private final String name;
   private final List<Rows> chunks;
   private final Engine engine;
 
-  private Part(String name, List<Rows> chunks, Engine engine) {
+  private Part(Workbench bench, String name, List<Rows> chunks, Engine engine) {
+    this.bench = bench;
     this.name = name;
     this.chunks = chunks;
     this.engine = engine;
@@ -30,7 +34,7 @@ final class Part implements AutoCloseable {
 
   /** The same with an engine that is made otherwise. */
   static Part of(Workbench bench, String name, List<Rows> chunks, UnaryOperator<EngineSpec> with) {
-    return new Part(name, chunks, bench.engine(adapters(chunks), with));
+    return new Part(bench, name, chunks, bench.engine(adapters(chunks), with));
   }
 
   /** The same texts under the base. */
@@ -49,8 +53,23 @@ final class Part implements AutoCloseable {
         .toList();
   }
 
-  Rows rows(int chunk) {
-    return chunks.get(chunk);
+  String name() {
+    return name;
+  }
+
+  /** Where the time of the second chunk goes, after the first has warmed everything up. */
+  String profile(Path trace) {
+    Rows rows = chunks.get(1);
+    EngineSide.run(engine, chunks.get(0));
+    OperatorProfile profile = OperatorProfile.of(() -> EngineSide.run(engine, rows), trace);
+    double again = EngineSide.run(engine, rows).sample().seconds();
+    return String.format(
+        Locale.ROOT,
+        "%d rows, %d tokens; %.1f ms without the profiler, adapters in memory%n%n%s",
+        rows.size(),
+        rows.tokens(),
+        1e3 * again,
+        profile);
   }
 
   Engine engine() {
@@ -71,7 +90,7 @@ final class Part implements AutoCloseable {
     return new Side(
         side.name(),
         chunk -> {
-          if (chunk % Jobs.windows() != 0) {
+          if (chunk % Job.windows() != 0) {
             load(chunk);
           }
           return side.chunk().apply(chunk);
@@ -79,12 +98,8 @@ final class Part implements AutoCloseable {
   }
 
   /** Loads what a chunk needs, out of all timing. */
-  void load(int chunk) {
-    Rows rows = chunks.get(chunk);
-    List<String> sets = rows.sets().stream().distinct().toList();
-    String word = rows.texts().get(0).replaceFirst(" .*", "");
-    int[] lengths = BenchTexts.constant(sets.size(), 3);
-    EngineSide.run(engine, new Rows(sets.stream().map(set -> word).toList(), lengths, sets));
+  private void load(int chunk) {
+    EngineSide.run(engine, bench.shortRows(chunks.get(chunk).sets().stream().distinct().toList()));
   }
 
   @Override

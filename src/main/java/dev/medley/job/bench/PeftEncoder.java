@@ -28,22 +28,28 @@ final class PeftEncoder implements AutoCloseable {
     SETS
   }
 
-  private final PeftSide side;
+  private final LineProcess side;
   private final AdapterFolders adapters;
 
   /** Starts Python. */
   PeftEncoder(String python, Path model, int threads, AdapterFolders adapters) {
-    this.side = PeftSide.start(python, "peft_encoder.py", model.toString(), "" + threads);
+    this.side = LineProcess.python(python, "peft_encoder.py", model.toString(), "" + threads);
     this.adapters = adapters;
   }
 
+  /** Such as {@code torch 2.7.1, transformers 4.57.0, peft 0.18.0}. */
   String versions() {
-    return side.versions();
+    JsonNode ready = side.ready();
+    return "torch %s, transformers %s, peft %s"
+        .formatted(
+            ready.path("torch").asText(),
+            ready.path("transformers").asText(),
+            ready.path("peft").asText());
   }
 
-  /** Seconds of each load, in order; those that are loaded already take none. */
-  double[] load(Collection<String> names) {
-    ObjectNode order = PeftSide.JSON.createObjectNode().put("way", "load");
+  /** Seconds of each load, in order, by a model that has none of them yet. */
+  double[] loadAnew(Collection<String> names) {
+    ObjectNode order = LineProcess.JSON.createObjectNode().put("way", "load");
     folders(order, names);
     JsonNode seconds = side.ask(order).get("seconds");
     return StreamSupport.stream(seconds.spliterator(), false)
@@ -53,14 +59,14 @@ final class PeftEncoder implements AutoCloseable {
 
   /** Scores rows; adapters that are not loaded yet are loaded before the clock starts. */
   Scored run(Way way, Rows rows) {
-    ObjectNode order = PeftSide.JSON.createObjectNode();
+    ObjectNode order = LineProcess.JSON.createObjectNode();
     order.put("way", way.name().toLowerCase(Locale.ROOT));
-    order.set("texts", PeftSide.JSON.valueToTree(rows.texts()));
-    order.set("adapter_of", PeftSide.JSON.valueToTree(rows.sets()));
+    order.set("texts", LineProcess.JSON.valueToTree(rows.texts()));
+    order.set("adapter_of", LineProcess.JSON.valueToTree(rows.sets()));
     Batching ours = Batching.DEFAULT;
     order.set(
         "batches",
-        PeftSide.JSON.valueToTree(
+        LineProcess.JSON.valueToTree(
             rows.batches(ours.batchSize(), ours.batchTokens(), way != Way.MIXED)));
     folders(
         order,
@@ -70,7 +76,7 @@ final class PeftEncoder implements AutoCloseable {
             .distinct()
             .toList());
     JsonNode answer = side.ask(order);
-    float[][] vectors = PeftSide.JSON.convertValue(answer.get("vectors"), float[][].class);
+    float[][] vectors = LineProcess.JSON.convertValue(answer.get("vectors"), float[][].class);
     return new Scored(
         new Sample(
             rows.size(),

@@ -87,7 +87,7 @@ record Report(
             model,
             chunks,
             chunkRows,
-            Settings.TOKENS)
+            Job.TOKENS)
         + machine
         + "\n";
   }

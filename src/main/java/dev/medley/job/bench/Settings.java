@@ -12,10 +12,4 @@ import java.nio.file.Path;
  * @param chunks of each scenario
  * @param quick whether the parts that take long are made small
  */
-record Settings(Path model, Path work, String python, int chunkRows, int chunks, boolean quick) {
-  /** Rows of the job of which chunks are taken. */
-  static final int JOB_ROWS = 8192;
-
-  /** Tokens of a row, all of them or in the mean. */
-  static final int TOKENS = 64;
-}
+record Settings(Path model, Path work, String python, int chunkRows, int chunks, boolean quick) {}

@@ -11,8 +11,8 @@ record UnevenAdapters() implements Scenario {
 
   @Override
   public List<Figure> run(Workbench bench) {
-    List<Rows> zipf = Chunks.sorted(bench, Jobs.zipf(512));
-    List<Rows> most = Chunks.sorted(bench, Jobs.uniform(2048));
+    List<Rows> zipf = Job.S5.chunks(bench);
+    List<Rows> most = Job.MOST.chunks(bench);
     Comparison.check(bench, "S5", zipf.get(zipf.size() - 1), null);
     Comparison.check(bench, "2048 adapters", most.get(0), null);
     try (Part base = Part.base(bench, most);

@@ -80,12 +80,17 @@ final class Workbench implements AutoCloseable {
 
   /** Rows of equal length, the texts of a chunk being the same whatever the sets are. */
   Rows rows(int chunk, List<String> sets) {
-    return rows(chunk, sets, BenchTexts.constant(sets.size(), Settings.TOKENS));
+    return rows(chunk, sets, BenchTexts.constant(sets.size(), Job.TOKENS));
   }
 
   /** Rows of log-normal length. */
   Rows mixedRows(int chunk, List<String> sets) {
-    return rows(chunk, sets, BenchTexts.logNormal(sets.size(), Settings.TOKENS, 8, 256, chunk));
+    return rows(chunk, sets, BenchTexts.logNormal(sets.size(), Job.TOKENS, 8, 256, chunk));
+  }
+
+  /** A row of one word for each set: what it costs is the set's. */
+  Rows shortRows(List<String> sets) {
+    return rows(0, sets, BenchTexts.constant(sets.size(), 3));
   }
 
   private Rows rows(int chunk, List<String> sets, int[] lengths) {
