@@ -35,9 +35,9 @@ import org.slf4j.LoggerFactory;
  * it stands an engine per spec, which owns a tokenizer and a cache of adapters; engines that no
  * task uses are closed, the longest unused first, when there are more than a few.
  */
-final class ExecutorEngines {
+public final class ExecutorEngines {
   /** The one of this JVM: whatever a task may find already loaded. */
-  static final ExecutorEngines OF_THIS_JVM = new ExecutorEngines(4);
+  public static final ExecutorEngines OF_THIS_JVM = new ExecutorEngines(4);
 
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorEngines.class);
   private static final int MOST_STORAGES = 8;
@@ -96,7 +96,7 @@ final class ExecutorEngines {
   }
 
   /** How many bases were loaded so far. */
-  int baseLoads() {
+  public int baseLoads() {
     return baseLoads.get();
   }
 

@@ -32,7 +32,14 @@ public final class Bench implements Callable<Integer> {
           new ManyAdapters(Job.S4, Job.S6_OF_S4, 512, 0.96, "P3", true),
           new UnevenAdapters(),
           new MixedLengths(),
-          new MixedSets());
+          new MixedSets(),
+          new PlannerChoice(),
+          new AdapterLoads(),
+          new AdapterMemory(),
+          new HalfPrecision(),
+          new Faults(),
+          new SparkCores(),
+          new GenerationFigure());
 
   @Option(
       names = "--peft",

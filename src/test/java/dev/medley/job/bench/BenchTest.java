@@ -7,6 +7,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.medley.job.CommandLineRun;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,25 +43,65 @@ class BenchTest {
             });
   }
 
+  private CommandLineRun tiny(String... more) {
+    Path model = folder.resolve("tiny");
+    EncoderFolder.write(model, TINY);
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "bench",
+                "--quick",
+                "--model=" + model,
+                "--rows=16",
+                "--runs=2",
+                "--json=" + folder.resolve("figures.json")));
+    arguments.addAll(List.of(more));
+    return CommandLineRun.of(arguments.toArray(String[]::new));
+  }
+
   @Test
   void scoringOfATinyModelFillsTheTable() throws IOException {
-    Path model = folder.resolve("tiny");
-    Path json = folder.resolve("figures.json");
-    EncoderFolder.write(model, TINY);
-
-    CommandLineRun run =
-        CommandLineRun.of(
-            "bench", "--quick", "--model=" + model, "--rows=16", "--runs=2", "--json=" + json);
+    CommandLineRun run = tiny("--only=S1,S9,P10");
 
     assertThat(run.code()).as(run.out() + run.err()).isZero();
     assertThat(run.out())
-        .contains(
-            "P2  S1 1 adapter : base", "S7 sets of 4 types", "no --peft PYTHON given", "GFLOP/s");
-    JsonNode figures = new ObjectMapper().readTree(json.toFile()).get("figures");
-    assertThat(figures).isNotEmpty();
-    assertThat(figures.findValues("all"))
-        .isNotEmpty()
-        .allSatisfy(samples -> assertThat(samples).hasSize(2));
+        .contains("S1 1 adapter : base", "no --peft PYTHON given", "GFLOP/s")
+        .containsPattern("good rows, bit for bit +the same");
+    JsonNode figures =
+        new ObjectMapper().readTree(folder.resolve("figures.json").toFile()).get("figures");
+    assertThat(figures.findValuesAsText("id"))
+        .containsExactly("P1", "P2", "P2", "P5", "P10", "P10", "S9", "S9");
+    assertThat(figures.get(1).get("ours").get("all")).hasSize(2);
+  }
+
+  @Test
+  @Tag("long") // JVMs and Sparks of its own
+  void everyFigureOfATinyModelIsMeasured() {
+    CommandLineRun run = tiny();
+
+    assertThat(run.code()).as(run.out() + run.err()).isZero();
+    for (int figure = 1; figure <= 12; figure++) {
+      assertThat(run.out()).contains("P" + figure + " ");
+    }
+    assertThat(run.out()).containsPattern("P11 +base loads of a JVM, 5 jobs of 2 +1 +1 +yes");
+  }
+
+  @Test
+  void profileOfATinyModelSaysWhereTheTimeGoes() {
+    CommandLineRun run = tiny("--profile=S4");
+
+    assertThat(run.code()).as(run.out() + run.err()).isZero();
+    assertThat(run.out())
+        .contains("base: 16 rows, 1024 tokens", "S4: 16 rows, 1024 tokens")
+        .contains("aten::addmm", "outside any");
+  }
+
+  @Test
+  void unknownProfileIsRefusedByName() {
+    CommandLineRun run = tiny("--profile=S77");
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err()).contains("--profile: expected one of S0, S1, ").contains("found S77");
   }
 
   @Test
