@@ -24,6 +24,7 @@ record AdapterLoads() implements Scenario {
 
   private static final int CACHED = 32;
   private static final int ROUNDS = 3;
+  private static final long MOST_BYTES = 1L << 30;
   private static final long HEAP = 64L << 20;
 
   @Override
@@ -36,7 +37,8 @@ record AdapterLoads() implements Scenario {
   }
 
   private static int used(Workbench bench) {
-    return bench.settings().quick() ? 128 : 512;
+    long room = MOST_BYTES / bench.adapters().bytes("lora0");
+    return (int) Math.min(room, bench.settings().quick() ? 128 : 512);
   }
 
   @Override
@@ -127,24 +129,21 @@ record AdapterLoads() implements Scenario {
         .toList();
   }
 
-  /** Interleaved rows of 512 adapters where 32 fit into memory. */
+  /** Interleaved rows of many adapters where 32 fit into memory. */
   private static Figure smallCache(Workbench bench, EngineSpec spec) {
     int rows = bench.settings().chunkRows();
-    List<Rows> chunks = Job.S6_OF_S4.chunks(bench, rows, ROUNDS);
-    if (bench.settings().quick()) { // fewer are there
-      chunks = Job.S3.chunks(bench, rows, ROUNDS);
-    }
+    Job job = used(bench) < 512 ? Job.S6_OF_S3 : Job.S6_OF_S4; // what is registered
+    List<Rows> chunks = job.chunks(bench, rows, ROUNDS);
     long memory = CACHED * bench.adapters().bytes("lora0");
     try (Part base = Part.base(bench, chunks);
         Engine engine = bench.engine(spec.withAdapterMemory(memory))) {
-      List<Rows> timed = chunks;
       EngineSide.run(base.engine(), chunks.get(0).underBase().first(GROUP));
       List<Samples> all =
           bench.time(
               ROUNDS,
               base.side(),
               new Workbench.Side(
-                  "cache of " + CACHED, i -> EngineSide.run(engine, timed.get(i)).sample()));
+                  "cache of " + CACHED, i -> EngineSide.run(engine, chunks.get(i)).sample()));
       int loads = engine.adapterLoads();
       long sets =
           chunks.stream().mapToLong(chunk -> chunk.sets().stream().distinct().count()).sum();

@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
     description = "Times scoring under many adapters, and PEFT's beside it where it is given.",
     subcommands = GenerationCommand.class)
 public final class Bench implements Callable<Integer> {
-  private static final Path MINI_LM = Path.of("target", "quickstart", "all-MiniLM-L6-v2");
+  private static final Path MINI_LM = Checkout.path("target", "quickstart", "all-MiniLM-L6-v2");
 
   private static final List<Scenario> SCENARIOS =
       List.of(
@@ -67,7 +67,7 @@ public final class Bench implements Callable<Integer> {
   @Option(
       names = "--model-jar",
       description = "Jar that holds all-MiniLM-L6-v2; default: ${DEFAULT-VALUE}, by Maven.")
-  private Path modelJar = Path.of("target", "quickstart", "all-minilm-l6-v2.jar");
+  private Path modelJar = Checkout.path("target", "quickstart", "all-minilm-l6-v2.jar");
 
   @Option(
       names = "--rows",

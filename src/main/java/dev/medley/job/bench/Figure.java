@@ -35,6 +35,19 @@ record Figure(
         against);
   }
 
+  /** The same of all samples taken together, where chunks differ in what they cost. */
+  static Figure ratioOfSums(String id, String what, double least, Samples ours, Samples against) {
+    double ratio = ours.ratioOfSums(against);
+    return new Figure(
+        id,
+        what,
+        String.format(Locale.ROOT, "%.3f x", ratio),
+        String.format(Locale.ROOT, ">= %.2f x", least),
+        ratio >= least,
+        ours,
+        against);
+  }
+
   /** A ratio without a target. */
   static Figure ratio(String id, String what, Samples ours, Samples against) {
     return new Figure(

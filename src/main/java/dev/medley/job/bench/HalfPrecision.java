@@ -24,7 +24,7 @@ import java.util.Map;
  * by the trained adapters and the texts of the quickstart.
  */
 record HalfPrecision() implements Scenario {
-  private static final Path QUICKSTART = Path.of("jobs", "quickstart");
+  private static final Path QUICKSTART = Checkout.path("jobs", "quickstart");
   private static final double AGREEMENT = 0.995;
   private static final int ROUNDS = 3;
 

@@ -46,7 +46,7 @@ final class LineProcess implements AutoCloseable {
   /** A script of {@code jobs/bench}. */
   static LineProcess python(String python, String script, String... arguments) {
     List<String> command =
-        new ArrayList<>(List.of(python, Path.of("jobs", "bench", script).toString()));
+        new ArrayList<>(List.of(python, Checkout.path("jobs", "bench", script).toString()));
     command.addAll(Arrays.asList(arguments));
     return start(new ProcessBuilder(command));
   }

@@ -21,6 +21,7 @@ record UnevenAdapters() implements Scenario {
       List<Samples> all = bench.time(zipf.size(), base.side(), uneven.side(), even.side());
       return List.of(
           Figure.ratio("P3", "S5 512 adapters, Zipf 1.1 : base", 0.95, all.get(1), all.get(0)),
+          Figure.ratioOfSums("P3", "S5, all runs together : base", 0.95, all.get(1), all.get(0)),
           Figure.ratio("P3", "2048 adapters : base", 0.9, all.get(2), all.get(0)));
     }
   }
