@@ -42,6 +42,13 @@ final class Planner {
     this.cost = cost;
   }
 
+  /** Measures costs now if they will be asked for: later there may be work beside it. */
+  void prepare() {
+    if (merging.mode() == Merging.Mode.AUTO) {
+      cost.get();
+    }
+  }
+
   /** How to apply a set that costs so much. */
   Mode mode(Work work, Run run) {
     if (work.maps() == 0) {

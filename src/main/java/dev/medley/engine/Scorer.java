@@ -97,6 +97,9 @@ final class Scorer implements Results {
   private void score() {
     try {
       List<Row> window = window();
+      if (window.stream().anyMatch(row -> row.result == null && row.choice.adapter() != null)) {
+        planner.prepare();
+      }
       if (coming == null && read.size() < batching.windowRows() && reader.hasNext()) {
         reader.endWindow();
         List<Request> following = requests();

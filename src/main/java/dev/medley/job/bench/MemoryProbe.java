@@ -22,20 +22,14 @@ final class MemoryProbe {
 
   private MemoryProbe() {}
 
-  /** MODEL WORK ADAPTERS ROWS; answers one line with bytes of an adapter and of the peak. */
+  /** MODEL WORK each|peak ADAPTERS ROWS; answers one line with the bytes. */
   public static void main(String[] args) throws IOException {
-    int adapters = Integer.parseInt(args[2]);
-    int rows = Integer.parseInt(args[3]);
+    int adapters = Integer.parseInt(args[3]);
+    int rows = Integer.parseInt(args[4]);
     Settings settings = new Settings(Path.of(args[0]), Path.of(args[1]), null, rows, 2, false);
     try (Workbench bench = new Workbench(settings)) {
-      long peak = peak(bench);
-      long each = each(bench, adapters);
-      System.out.println(
-          LineProcess.JSON
-              .createObjectNode()
-              .put("adapter_bytes", each)
-              .put("peak_bytes", peak)
-              .toString());
+      long bytes = args[2].equals("each") ? each(bench, adapters) : peak(bench);
+      System.out.println(LineProcess.JSON.createObjectNode().put("bytes", bytes).toString());
     }
   }
 
