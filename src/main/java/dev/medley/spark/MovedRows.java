@@ -1,7 +1,6 @@
 package dev.medley.spark;
 
 import java.io.Serializable;
-import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -26,7 +25,8 @@ import scala.Tuple2;
  * Where only the order may differ, as behind a shuffle, what the row asks for decides, so that
  * equal requests stay together. An input that may differ altogether is recomputed as a whole, by
  * Spark. The place in the input is for the order alone: two rows that claim one place are both
- * there.
+ * there. In a partition rows lie by set and then by place, so that they meet the same rows in a
+ * batch each time.
  *
  * @param keys {@link SetKeys}
  * @param plan an {@link AffinityPlan}
@@ -43,9 +43,6 @@ record MovedRows(
     RowBytes out,
     MapPartitionsFunction<Row, Row> score)
     implements Serializable {
-  /** A row's place in the input, before the row itself. */
-  private static final int ORIGIN = Long.BYTES;
-
   /** Fractions of multiples of these are even in [0, 1), at whatever number one stops. */
   private static final double GOLDEN = 0.6180339887498949;
 
@@ -55,32 +52,31 @@ record MovedRows(
   RDD<Row> scored(RDD<Row> input) {
     boolean inOrder = input.outputDeterministicLevel().equals(DeterministicLevel.DETERMINATE());
     Place.Named places = new Place.Named(input.getNumPartitions());
-    JavaRDD<Tuple2<Long, byte[]>> sent =
+    JavaRDD<Tuple2<long[], byte[]>> sent =
         input
             .toJavaRDD()
             .mapPartitionsWithIndex((partition, rows) -> send(partition, rows, inOrder), false);
     return JavaPairRDD.fromJavaRDD(sent)
-        .repartitionAndSortWithinPartitions(places)
+        .repartitionAndSortWithinPartitions(places, new Place.InOrder())
         .mapPartitionsToPair(this::score)
         .repartitionAndSortWithinPartitions(places)
         .mapPartitions(this::receive)
         .rdd();
   }
 
-  private Iterator<Tuple2<Long, byte[]>> send(int partition, Iterator<Row> rows, boolean inOrder) {
+  /** Each with the place where it goes and the one where it comes from. */
+  Iterator<Tuple2<long[], byte[]>> send(int partition, Iterator<Row> rows, boolean inOrder) {
     RowBytes.Writer writer = in.writer();
     Targets targets = new Targets(partition, inOrder);
     long[] index = {0};
     return map(
         rows,
-        row -> {
-          byte[] bytes = writer.write(row, ORIGIN);
-          ByteBuffer.wrap(bytes).putLong(Place.of(partition, index[0]++));
-          return new Tuple2<>(targets.of(row), bytes);
-        });
+        row ->
+            new Tuple2<>(
+                new long[] {targets.of(row), Place.of(partition, index[0]++)}, writer.write(row)));
   }
 
-  private Iterator<Tuple2<Long, byte[]>> score(Iterator<Tuple2<Long, byte[]>> rows)
+  private Iterator<Tuple2<Long, byte[]>> score(Iterator<Tuple2<long[], byte[]>> rows)
       throws Exception {
     RowBytes.Reader reader = in.reader();
     RowBytes.Writer writer = out.writer();
@@ -91,8 +87,8 @@ record MovedRows(
             map(
                 rows,
                 row -> {
-                  origins.add(ByteBuffer.wrap(row._2()).getLong());
-                  return reader.read(row._2(), ORIGIN);
+                  origins.add(row._1()[1]);
+                  return reader.read(row._2());
                 }));
     return new Iterator<>() {
       @Override
@@ -103,7 +99,7 @@ record MovedRows(
       @Override
       public Tuple2<Long, byte[]> next() {
         try {
-          byte[] row = writer.write(scored.next(), 0);
+          byte[] row = writer.write(scored.next());
           returned[0]++;
           return new Tuple2<>(origins.remove(), row);
         } catch (ScoringException e) {
@@ -117,7 +113,7 @@ record MovedRows(
 
   private Iterator<Row> receive(Iterator<Tuple2<Long, byte[]>> rows) {
     RowBytes.Reader reader = out.reader();
-    return map(rows, row -> reader.read(row._2(), 0));
+    return map(rows, row -> reader.read(row._2()));
   }
 
   /** Where the rows of a partition go. */

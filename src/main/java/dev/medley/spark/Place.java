@@ -1,8 +1,11 @@
 package dev.medley.spark;
 
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.Comparator;
 import org.apache.spark.Partitioner;
 
-/** A partition and a place in it as one number, by which Spark sorts: 2²³ by 2⁴⁰. */
+/** A partition and a place in it as one number, by which rows are sorted: 2²³ by 2⁴⁰. */
 final class Place {
   private static final int BITS = 40;
   private static final long LOW = (1L << BITS) - 1;
@@ -21,7 +24,17 @@ final class Place {
     return place & LOW;
   }
 
-  /** Sends each key to the partition that it names. */
+  /** First by where rows go, then by where they come from: never by who was first. */
+  static final class InOrder implements Comparator<long[]>, Serializable {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public int compare(long[] one, long[] other) {
+      return Arrays.compare(one, other);
+    }
+  }
+
+  /** Sends each key, a place or several, to the partition that the first one names. */
   static final class Named extends Partitioner {
     private static final long serialVersionUID = 1L;
 
@@ -38,7 +51,7 @@ final class Place {
 
     @Override
     public int getPartition(Object key) {
-      return partition((long) key);
+      return partition(key instanceof long[] places ? places[0] : (long) key);
     }
 
     @Override

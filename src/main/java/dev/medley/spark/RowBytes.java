@@ -40,11 +40,10 @@ final class RowBytes implements Serializable {
   final class Writer {
     private final ExpressionEncoder.Serializer<Row> serializer = encoder.createSerializer();
 
-    /** The row behind {@code before} bytes, which are zero. */
-    byte[] write(Row row, int before) {
-      UnsafeRow written = (UnsafeRow) serializer.apply(row);
-      byte[] bytes = new byte[before + written.getSizeInBytes()];
-      written.writeToMemory(bytes, Platform.BYTE_ARRAY_OFFSET + before);
+    byte[] write(Row row) {
+      UnsafeRow written = (UnsafeRow) serializer.apply(row); // the same one each time
+      byte[] bytes = new byte[written.getSizeInBytes()];
+      written.writeToMemory(bytes, Platform.BYTE_ARRAY_OFFSET);
       return bytes;
     }
   }
@@ -52,10 +51,9 @@ final class RowBytes implements Serializable {
   final class Reader {
     private final ExpressionEncoder.Deserializer<Row> deserializer = encoder.createDeserializer();
 
-    /** The row behind {@code before} bytes. */
-    Row read(byte[] bytes, int before) {
+    Row read(byte[] bytes) {
       UnsafeRow row = new UnsafeRow(fields);
-      row.pointTo(bytes, Platform.BYTE_ARRAY_OFFSET + before, bytes.length - before);
+      row.pointTo(bytes, bytes.length);
       return deserializer.apply(row);
     }
   }

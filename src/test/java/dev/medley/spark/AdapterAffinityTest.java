@@ -82,7 +82,10 @@ class AdapterAffinityTest {
   void zipfOf512AdaptersOver16PartitionsScoresAsItDoesUnmoved(@TempDir Path folder)
       throws Exception {
     EngineSpec spec = spec(freshModel("bert-sequence", folder), 512);
-    Dataset<Row> in = rows(mixed(4000, 512, 1)).repartitionByRange(16, functions.col("id"));
+    Dataset<Row> in =
+        rows(mixed(4000, 512, 1))
+            .repartitionByRange(16, functions.col("id"))
+            .sortWithinPartitions("id");
     ScoringCounters counters = ScoringCounters.register(session(), "moved");
     Dataset<Row> moved = Scoring.score(in, spec, COLUMNS, AdapterAffinity.ON, counters);
     List<Row> scored = moved.collectAsList();
@@ -98,6 +101,8 @@ class AdapterAffinityTest {
     assertThat(counters.rows()).isEqualTo(4000);
     assertThat(counters.errorsByCode()).containsKeys("TEXT_NULL", "ADAPTER_UNKNOWN");
     same(scored, Scoring.score(in, spec, COLUMNS, AdapterAffinity.OFF, null).collectAsList());
+    assertThat(Scoring.score(in, spec, COLUMNS, AdapterAffinity.ON, null).collectAsList())
+        .isEqualTo(scored); // bit by bit
   }
 
   @Test

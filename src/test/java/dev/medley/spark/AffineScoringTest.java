@@ -10,6 +10,8 @@ import dev.medley.engine.AdapterSource;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.spark.AffinityPlan.Demand;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -351,9 +353,53 @@ class AffineScoringTest {
     assertThat(where(one, spec(3), AdapterAffinity.ON).collectAsList()).hasSize(30);
   }
 
-  /** The order of a shuffle's rows differs from run to run; which rows there are does not. */
+  /** A task that runs again after a shuffle may read its rows in another order. */
   @Test
-  void rowsComeOnceThoughALostTaskGivesThemInAnotherOrder() {
+  void rowsGoToTheSamePartitionWhateverTheirOrder() {
+    List<Row> in = zipf(2000, 30, 14);
+    List<Demand> sets = new ArrayList<>();
+    for (int k = 0; k < 30; k++) {
+      sets.add(new Demand("a" + k, 2000 / (k + 1), 60_000 / (k + 1), 130));
+    }
+    AffinityPlan plan = AffinityPlan.of(sets, 8);
+    assertThat(plan.places("a0").size()).isGreaterThan(1);
+    RowBytes bytes = new RowBytes(LocalSpark.ROWS);
+    MovedRows moved =
+        new MovedRows(
+            broadcast(new SetKeys(spec(30))),
+            broadcast(plan),
+            RequestFields.of(LocalSpark.ROWS, COLUMNS),
+            bytes,
+            bytes,
+            WHERE);
+    Map<Integer, Integer> targets = targets(moved, bytes, in, false);
+    assertThat(targets.values()).contains(0, 1, 2, 3, 4, 5, 6, 7);
+    Collections.shuffle(in, new Random(15));
+    assertThat(targets(moved, bytes, in, false)).isEqualTo(targets);
+    assertThat(targets(moved, bytes, in, true))
+        .isEqualTo(targets(moved, bytes, in, true))
+        .isNotEqualTo(targets);
+  }
+
+  private static Broadcast<byte[]> broadcast(Serializable object) {
+    return JavaSparkContext.fromSparkContext(session().sparkContext())
+        .broadcast(JavaBytes.write(object));
+  }
+
+  /** Partitions by the rows' ids. */
+  private static Map<Integer, Integer> targets(
+      MovedRows moved, RowBytes bytes, List<Row> rows, boolean inOrder) {
+    Map<Integer, Integer> targets = new HashMap<>();
+    moved
+        .send(3, rows.iterator(), inOrder)
+        .forEachRemaining(
+            row ->
+                targets.put(bytes.reader().read(row._2()).getInt(0), Place.partition(row._1()[0])));
+    return targets;
+  }
+
+  @Test
+  void rowsComeOnceThoughWhatATaskWroteIsLost() {
     List<Row> in = zipf(4000, 30, 13);
     Dataset<Row> unordered =
         rows(in)
@@ -425,9 +471,7 @@ class AffineScoringTest {
       in.add(RowFactory.create(chat, "a" + i % 5, "dog ".repeat(100), i % 2 == 0 ? null : "dogs"));
     }
     Dataset<Row> rows = session().createDataFrame(in, type).repartition(3);
-    Broadcast<byte[]> keys =
-        JavaSparkContext.fromSparkContext(session().sparkContext())
-            .broadcast(JavaBytes.write(new SetKeys(spec(5))));
+    Broadcast<byte[]> keys = broadcast(new SetKeys(spec(5)));
     TokenEstimate tokens = new TokenEstimate(50, 64);
     ScoringColumns chats = ScoringColumns.ofChats("messages", "adapter", "prediction");
     long expected = IntStream.range(0, 40).mapToLong(i -> i % 7 == 0 ? 1 : tokens.of(4 * i)).sum();
