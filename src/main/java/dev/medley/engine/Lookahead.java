@@ -8,7 +8,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -24,6 +23,7 @@ final class Lookahead implements AutoCloseable {
   private static final AtomicInteger STARTED = new AtomicInteger();
 
   private final List<Future<?>> begun = new ArrayList<>();
+  private final List<Thread> started = new ArrayList<>();
   private ExecutorService threads; // null until needed
 
   /** Begins something; its result is had by {@link #get}. */
@@ -35,6 +35,7 @@ final class Lookahead implements AutoCloseable {
               task -> {
                 Thread thread = new Thread(task, "medley-ahead-" + STARTED.incrementAndGet());
                 thread.setDaemon(true);
+                started.add(thread); // by the thread that begins something
                 return thread;
               });
     }
@@ -97,10 +98,10 @@ final class Lookahead implements AutoCloseable {
     }
     threads.shutdownNow().forEach(left -> ((Future<?>) left).cancel(false));
     boolean interrupted = false;
-    boolean ended = false;
-    while (!ended) {
+    while (!started.isEmpty()) {
       try {
-        ended = threads.awaitTermination(1, TimeUnit.DAYS);
+        started.get(0).join();
+        started.remove(0);
       } catch (InterruptedException e) {
         interrupted = true; // they have been interrupted, too
       }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.Fixtures;
@@ -29,9 +30,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Random;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -40,6 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class EngineTest {
@@ -421,6 +425,55 @@ class EngineTest {
       assertThat(results.hasNext()).isFalse();
       assertThatThrownBy(results::next).isInstanceOf(NoSuchElementException.class);
     }
+  }
+
+  /** What looks ahead ends with the stream: at its end, closed before it, or after an exception. */
+  @ParameterizedTest
+  @EnumSource(Merging.Mode.class)
+  void nothingIsLeftOfAStream(Merging.Mode mode) {
+    Batching small = new Batching(4, 200, 8, 0, true);
+    List<Request> rows = rows(60, 5);
+    try (Engine engine = Engine.load(CLASSIFY.with(small).with(Merging.AUTO.with(mode)))) {
+      engine.run(rows); // all adapters are in memory
+      List<NDArray> before = arrays(engine);
+
+      Results toItsEnd = engine.run(rows.iterator());
+      toItsEnd.forEachRemaining(result -> {});
+      assertThat(lookingAhead()).isEmpty();
+
+      Results closed = engine.run(rows.iterator());
+      closed.next();
+      assertThat(lookingAhead()).isNotEmpty();
+      closed.close();
+      assertThat(lookingAhead()).isEmpty();
+
+      AtomicInteger batches = new AtomicInteger();
+      Results failed =
+          engine.run(
+              rows.iterator(),
+              () -> {
+                if (batches.incrementAndGet() == 4) {
+                  throw new CancellationException("killed");
+                }
+              });
+      assertThatThrownBy(() -> failed.forEachRemaining(result -> {}))
+          .isInstanceOf(CancellationException.class);
+      failed.close();
+      assertThat(lookingAhead()).isEmpty();
+      assertThat(arrays(engine)).hasSameSizeAs(before);
+    }
+  }
+
+  /** All that belongs to the base's manager or to one below it. */
+  private static List<NDArray> arrays(Engine engine) {
+    return engine.base().owner().getManagedArrays();
+  }
+
+  private static List<String> lookingAhead() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .map(Thread::getName)
+        .filter(name -> name.startsWith("medley-ahead"))
+        .toList();
   }
 
   @Test

@@ -359,6 +359,9 @@ class ScoringTest {
     session().sparkContext().cancelJobGroup("kill");
     job.join();
     waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 0);
+    assertThat(Thread.getAllStackTraces().keySet())
+        .extracting(Thread::getName)
+        .noneMatch(name -> name.startsWith("medley-ahead"));
   }
 
   private static void waitUntil(BooleanSupplier condition) throws Exception {
