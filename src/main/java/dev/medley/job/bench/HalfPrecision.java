@@ -36,7 +36,7 @@ record HalfPrecision() implements Scenario {
   @Override
   public List<Figure> run(Workbench bench) {
     List<Figure> figures = new ArrayList<>();
-    List<Rows> chunks = Job.S3.chunks(bench, bench.settings().chunkRows() / 2, ROUNDS);
+    List<Rows> chunks = Job.S3.chunks(bench, bench.settings().chunkRows() / 4, ROUNDS);
     try (Part full = Part.of(bench, "float32", chunks);
         Part half = Part.of(bench, "bfloat16", chunks, spec -> spec.with(Precision.BFLOAT16))) {
       full.side().chunk().apply(0);

@@ -29,7 +29,7 @@ record PlannerChoice() implements Scenario {
 
   /** All modes on one chunk, whose adapters are in memory; their numbers are compared first. */
   private static Figure figure(Workbench bench, Job job) {
-    List<Rows> chunk = job.chunks(bench, bench.settings().chunkRows() / 2, 1);
+    List<Rows> chunk = job.chunks(bench, bench.settings().chunkRows() / 4, 1);
     List<Part> parts = new ArrayList<>();
     try {
       Scored expected = null;
