@@ -3,6 +3,7 @@ package dev.medley.engine;
 import dev.medley.adapter.AdapterConfig;
 import dev.medley.adapter.AdapterLoader;
 import dev.medley.adapter.AdapterReport;
+import dev.medley.adapter.Work;
 import dev.medley.engine.Validation.AdapterCheck;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
@@ -83,15 +84,17 @@ final class AdapterChecks {
       problems.add(e.getMessage());
     }
     long bytes = read == null ? 0 : read.bytes;
+    Work work = read == null || read.report == null ? Work.NONE : read.report.work();
     AdapterCheck check =
         config == null
-            ? new AdapterCheck(name, null, null, null, bytes, List.copyOf(problems))
+            ? new AdapterCheck(name, null, null, null, bytes, work, List.copyOf(problems))
             : new AdapterCheck(
                 name,
                 config.type().name(),
                 config.rank(),
                 config.targetNames(),
                 bytes,
+                work,
                 List.copyOf(problems));
     return new Checked(source, check, read);
   }

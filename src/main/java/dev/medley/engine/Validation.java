@@ -3,6 +3,7 @@ package dev.medley.engine;
 import dev.medley.adapter.AdapterReport;
 import dev.medley.adapter.BaseModules;
 import dev.medley.adapter.BaseModules.Module;
+import dev.medley.adapter.Work;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -29,11 +30,18 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
    * @param rank as the config gives it, such as {@code 8}; null as above
    * @param targets {@code target_modules} in short; null as above
    * @param bytes of its tensors
+   * @param work of its changes to linear maps; none where it is not known
    * @param problems with any, every row that names it fails, or, where only the labels' names do
    *     not fit, has LABEL_0, LABEL_1, … in their place
    */
   public record AdapterCheck(
-      String name, String type, String rank, String targets, long bytes, List<String> problems) {}
+      String name,
+      String type,
+      String rank,
+      String targets,
+      long bytes,
+      Work work,
+      List<String> problems) {}
 
   /** Checks all of it; finds every problem rather than the first. */
   public static Validation of(EngineSpec given, Storage storage) {

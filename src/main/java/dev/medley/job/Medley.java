@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       Score.class,
       Validate.class,
+      Explain.class,
       Inspect.class,
       SaveSet.class,
       Quickstart.class,

@@ -1,15 +1,7 @@
 package dev.medley.job;
 
-import dev.medley.engine.EngineSpec;
-import dev.medley.engine.Validation;
-import dev.medley.engine.Validation.AdapterCheck;
-import dev.medley.io.LoadException;
-import dev.medley.io.Storage;
-import dev.medley.spark.Scoring;
 import java.io.PrintWriter;
-import java.util.List;
 import java.util.concurrent.Callable;
-import org.apache.spark.sql.types.StructType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -25,92 +17,12 @@ final class Validate implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  private final Storage storage = Session.storage();
-  private final Table report = new Table(16, Table.WIDTH - 18);
-  private int problems;
-
   @Override
   public Integer call() {
-    JobConf conf = job.conf();
+    JobCheck check = new JobCheck(job.conf(), job.file(), Session.storage());
     PrintWriter out = spec.commandLine().getOut();
-    EngineSpec engine;
-    try {
-      engine = conf.spec(storage);
-    } catch (LoadException e) {
-      engine = conf.namedSpec(); // so that the rest is checked all the same
-      report("adapters-from", List.of(e.getMessage()), "");
-    }
-    Validation validation = conf.validation(engine, storage);
-    if (!validation.adapters().isEmpty()) {
-      out.print(adapters(validation.adapters()));
-      out.println();
-    }
-    report("base", validation.problems(), conf.base() + " (" + conf.task().pipeline() + ")");
-    input(conf);
-    output(conf);
-    report.row("problems", problems == 0 ? "none" : Integer.toString(problems));
-    out.print(report);
+    out.print(check);
     out.flush();
-    return problems == 0 ? Medley.OK : Medley.FAILED;
-  }
-
-  private Table adapters(List<AdapterCheck> adapters) {
-    Table table = new Table(28, 12, 8, 28, 10, 8);
-    table.row("ADAPTER", "TYPE", "RANK", "TARGETS", "SIZE", "PROBLEMS");
-    for (AdapterCheck adapter : adapters) {
-      int count = adapter.problems().size();
-      table.row(
-          adapter.name(),
-          orNone(adapter.type()),
-          orNone(adapter.rank()),
-          orNone(adapter.targets()),
-          Table.bytes(adapter.bytes()),
-          count == 0 ? "none" : Integer.toString(count));
-      adapter.problems().forEach(table::note);
-      problems += count;
-    }
-    return table;
-  }
-
-  private void input(JobConf conf) {
-    String path = conf.input().path();
-    String shown = path + " (" + conf.input().format() + ")";
-    try {
-      if (!Rows.exist(path)) {
-        report("input", List.of(), shown + ": nothing there yet, columns not checked");
-        return;
-      }
-      StructType schema = schema(conf);
-      Scoring.schema(schema, conf.task(), conf.columns());
-      report("input", List.of(), shown + ": " + String.join(", ", schema.fieldNames()));
-    } catch (Exception e) { // Spark throws checked exceptions that it does not declare
-      report("input", List.of(Failure.message(e)), shown);
-    }
-  }
-
-  private StructType schema(JobConf conf) {
-    try (Session session = Session.open("medley validate " + job.file())) {
-      return Rows.read(session.spark(), conf.input()).schema();
-    }
-  }
-
-  private void output(JobConf conf) {
-    String path = conf.output().path();
-    boolean taken = conf.output().mode().equals("error") && Rows.exist(path);
-    List<String> found =
-        taken
-            ? List.of("output.path: expected nothing there, since output.mode = error, found files")
-            : List.of();
-    report("output", found, path + " (" + conf.output().format() + ")");
-  }
-
-  private void report(String what, List<String> found, String fine) {
-    report.row(what, fine);
-    found.forEach(report::note);
-    problems += found.size();
-  }
-
-  private static String orNone(String text) {
-    return text == null ? "-" : text;
+    return check.isFine() ? Medley.OK : Medley.FAILED;
   }
 }

@@ -123,7 +123,7 @@ public final class Scoring {
     return score(rows, spec, columns, AdapterAffinity.AUTO, counters);
   }
 
-  private static boolean mayMove(
+  static boolean mayMove(
       boolean isStream, EngineSpec spec, ScoringColumns columns, AdapterAffinity affinity) {
     if (affinity != AdapterAffinity.ON) {
       int names = spec.adapters().size() + spec.sets().size();

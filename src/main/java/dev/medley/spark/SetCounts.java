@@ -36,17 +36,19 @@ final class SetCounts {
   private static final int HELD = 1 << 16;
 
   private static final StructType COUNTS =
-      StructType.fromDDL("key string, rows bigint, tokens bigint, parts bigint, windows bigint");
+      StructType.fromDDL(
+          "key string, rows bigint, errors bigint, tokens bigint, parts bigint, windows bigint");
 
   /**
    * How often a set comes.
    *
    * @param key as of {@link SetKeys}
+   * @param errors rows of the base's that name no adapter that there is; each counts as a token
    * @param tokens of all its rows, as estimated
    * @param parts partitions that it is in
    * @param windows of the engine that it is in, over all partitions
    */
-  record SetCount(String key, long rows, long tokens, long parts, long windows) {}
+  record SetCount(String key, long rows, long errors, long tokens, long parts, long windows) {}
 
   private SetCounts() {}
 
@@ -64,7 +66,10 @@ final class SetCounts {
     StructType in = rows.schema();
     String[] numbers = IntStream.range(0, in.size()).mapToObj(i -> "c" + i).toArray(String[]::new);
     Dataset<Row> numbered = rows.toDF(numbers); // names may hold dots, or come twice
-    Column adapter = col(numbers[in.fieldIndex(columns.adapter())]);
+    Column adapter =
+        columns.adapter() == null
+            ? lit(null).cast("string")
+            : col(numbers[in.fieldIndex(columns.adapter())]);
     Column bytes =
         Stream.of(columns.text(), columns.completion(), columns.messages())
             .filter(name -> name != null)
@@ -85,6 +90,7 @@ final class SetCounts {
         .groupBy("key")
         .agg(
             sum("rows").as("rows"),
+            sum("errors").as("errors"),
             sum("tokens").as("tokens"),
             sum("parts").as("parts"),
             sum("windows").as("windows"))
@@ -95,7 +101,12 @@ final class SetCounts {
         .map(
             r ->
                 new SetCount(
-                    r.getString(0), r.getLong(1), r.getLong(2), r.getLong(3), r.getLong(4)))
+                    r.getString(0),
+                    r.getLong(1),
+                    r.getLong(2),
+                    r.getLong(3),
+                    r.getLong(4),
+                    r.getLong(5)))
         .toList();
   }
 
@@ -144,13 +155,23 @@ final class SetCounts {
         Map<String, Tally> tallies = new HashMap<>();
         while (rows.hasNext() && tallies.size() < HELD) {
           Row next = rows.next();
-          Tally tally = tallies.computeIfAbsent(sets.of(fields.adapters(next)), key -> new Tally());
-          tally.add(tokens.of(next.getLong(1)), row++ / windowRows);
+          List<String> column = fields.adapters(next);
+          String key = sets.of(column);
+          Tally tally = tallies.computeIfAbsent(key, missing -> new Tally());
+          long inWindow = row++ / windowRows;
+          if (key.equals(SetKeys.BASE) && sets.isError(column)) {
+            tally.errors++;
+            tally.add(TokenEstimate.ERROR, inWindow);
+          } else {
+            tally.add(tokens.of(next.getLong(1)), inWindow);
+          }
         }
         List<Row> counts = new ArrayList<>();
         tallies.forEach(
             (key, tally) ->
-                counts.add(RowFactory.create(key, tally.rows, tally.tokens, 1L, tally.windows)));
+                counts.add(
+                    RowFactory.create(
+                        key, tally.rows, tally.errors, tally.tokens, 1L, tally.windows)));
         return counts.iterator();
       }
     }
@@ -158,6 +179,7 @@ final class SetCounts {
 
   private static final class Tally {
     long rows;
+    long errors;
     long tokens;
     long windows;
     long window = -1;

@@ -20,6 +20,9 @@ final class SetKeys implements Serializable {
   /** Of rows that need no adapter: the base's, and those in error. */
   static final String BASE = AdapterRef.BASE;
 
+  /** Inside this class, of rows in error. */
+  private static final String ERROR = "";
+
   /** How many spellings are remembered. */
   private static final int KEPT = 100_000;
 
@@ -35,6 +38,16 @@ final class SetKeys implements Serializable {
 
   /** The key of what a row's adapter column holds. */
   String of(List<String> column) {
+    String key = known(column);
+    return key.equals(ERROR) ? BASE : key;
+  }
+
+  /** Whether a row's adapter column cannot be read, or names what is not there. */
+  boolean isError(List<String> column) {
+    return known(column).equals(ERROR);
+  }
+
+  private String known(List<String> column) {
     if (named == null) {
       named =
           sets.entrySet().stream()
@@ -51,10 +64,10 @@ final class SetKeys implements Serializable {
     try {
       ref = AdapterRef.parse(column).expand(named);
     } catch (IllegalArgumentException e) {
-      return BASE;
+      return ERROR;
     }
     boolean known = ref.members().stream().allMatch(member -> adapters.contains(member.name()));
-    return known ? ref.toString() : BASE;
+    return known ? ref.toString() : ERROR;
   }
 
   /** How many adapters the set of a key has. */

@@ -13,11 +13,14 @@ import java.io.Serializable;
 record TokenEstimate(int most, int generated) implements Serializable {
   static final int BYTES_PER_TOKEN = 4;
 
+  /** Of a row in error, which is read and no more. */
+  static final int ERROR = 1;
+
   /** Such as {@code [CLS]} and {@code [SEP]}. */
   private static final int SPECIAL = 2;
 
   /** Of a row with so many bytes of text; one for a row without, which is in error. */
   long of(long bytes) {
-    return bytes == 0 ? 1 : Math.min(most, bytes / BYTES_PER_TOKEN + SPECIAL) + generated;
+    return bytes == 0 ? ERROR : Math.min(most, bytes / BYTES_PER_TOKEN + SPECIAL) + generated;
   }
 }

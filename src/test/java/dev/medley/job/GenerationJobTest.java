@@ -203,6 +203,18 @@ class GenerationJobTest {
   }
 
   @Test
+  void explainShowsCountsAndLoadsForModesAreNotChosenBeforehand() {
+    CommandLineRun run = run("explain");
+    assertThat(run.err()).isEmpty();
+    assertThat(run.code()).isEqualTo(Medley.OK);
+    assertThat(run.out().replaceAll(" +", " "))
+        .containsPattern("\n__base__ 3 27 1 - - - 0 B\n")
+        .containsPattern("\nlora\\+oft 3 27 1 - - - [0-9.]+ KiB\n")
+        .contains("\nrows 12 in 1 partitions\n", "\nmodes none are chosen: shares are added")
+        .doesNotContain("base products", "SECONDS 0");
+  }
+
+  @Test
   void validateSaysWhatGenerationLacks() throws IOException {
     CommandLineRun fine = run("validate", "input.messages=chat");
     assertThat(fine.err()).isEmpty();
