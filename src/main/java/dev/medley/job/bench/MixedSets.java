@@ -14,9 +14,12 @@ record MixedSets() implements Scenario {
 
   @Override
   public List<Figure> run(Workbench bench) {
-    Settings settings = bench.settings();
     List<Rows> sets = Job.S7.chunks(bench);
-    List<Rows> fours = Job.S7_OF_FOUR.chunks(bench, settings.chunkRows() / 4, settings.chunks());
+    int rows = bench.settings().chunkRows() / 2;
+    List<Rows> fours = // each of one set
+        Job.S7_OF_FOUR.chunks(bench, rows, sets.size()).stream()
+            .map(two -> two.first(two.size() / 2))
+            .toList();
     Comparison.check(bench, "S7", sets.get(0), Way.SETS);
     Comparison.check(bench, "S7, 4 types", fours.get(0), Way.SETS);
     try (Part base = Part.base(bench, sets);

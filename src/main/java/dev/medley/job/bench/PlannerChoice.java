@@ -15,6 +15,9 @@ record PlannerChoice() implements Scenario {
   private static final List<Job> JOBS =
       List.of(Job.S1, Job.S2, Job.S3, Job.S4, Job.S5, Job.MOST, Job.S6_OF_S4, Job.S7);
 
+  /** Where there is no time for more. */
+  private static final List<Job> FEW = List.of(Job.S1, Job.S4, Job.S7);
+
   private static final int ROUNDS = 3;
 
   @Override
@@ -24,7 +27,8 @@ record PlannerChoice() implements Scenario {
 
   @Override
   public List<Figure> run(Workbench bench) {
-    return JOBS.stream().map(job -> figure(bench, job)).toList();
+    List<Job> jobs = bench.settings().quick() ? FEW : JOBS;
+    return jobs.stream().map(job -> figure(bench, job)).toList();
   }
 
   /** All modes on one chunk, whose adapters are in memory; their numbers are compared first. */

@@ -43,11 +43,6 @@ record Report(
         : figure.ours().tokenRate() * linearFlops / machine.gemm();
   }
 
-  /** Whether all that was measured is right and, where there is a target, reaches it. */
-  boolean isMet() {
-    return figures.stream().noneMatch(figure -> Boolean.FALSE.equals(figure.met()));
-  }
-
   /** One table, and below it what it was measured on. */
   @Override
   public String toString() {
@@ -93,9 +88,7 @@ record Report(
   }
 
   private static String rates(Samples samples) {
-    return samples == null
-        ? ""
-        : String.format(Locale.ROOT, "%.1f (%.1f)", samples.rate(), samples.leastRate());
+    return samples == null ? "" : samples.rates();
   }
 
   private static String cpu(Samples samples) {
