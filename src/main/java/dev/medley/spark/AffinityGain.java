@@ -12,9 +12,9 @@ import java.util.Locale;
  * spent = ROW · rows + TASK · 2 · partitions + START
  * </pre>
  *
- * <p>A load is an adapter that an executor reads. Executors keep the adapters of up to {@value
- * #KEPT_SETS} sets, so that each reads one at most once; where there are more sets, each partition
- * reads its own. A run is the rows of one set in one window, for which the set is merged once.
+ * <p>A load is an adapter that an executor reads. Where there is room in its memory for those of
+ * all sets, it reads each at most once; where there is not, each partition reads its own. A run is
+ * the rows of one set in one window, for which the set is merged once.
  *
  * @param loads adapters read where rows stay where they are
  * @param plannedLoads and where they are moved
@@ -38,17 +38,22 @@ record AffinityGain(
   /** Half a second: the counting job. */
   static final long START_TOKENS = 10_000;
 
-  /** An engine's memory holds about so many. */
-  static final int KEPT_SETS = 512;
+  /** Of an adapter in memory, where nobody has read it yet: MiniLM's of rank 8 take 1.3 MB. */
+  private static final long ADAPTER_BYTES = 2L << 20;
 
   /** What it costs to have a set of so many adapters in a partition: each loaded, all merged. */
   static long presence(int members) {
     return members == 0 ? 0 : members * LOAD_TOKENS + MERGE_TOKENS;
   }
 
-  /** By what was counted and what is planned. */
-  static AffinityGain of(List<SetCount> counts, AffinityPlan plan, int executors, int windowRows) {
-    int holders = counts.size() <= KEPT_SETS ? executors : Integer.MAX_VALUE;
+  /**
+   * By what was counted and what is planned.
+   *
+   * @param memory of an executor for adapters, in bytes
+   */
+  static AffinityGain of(
+      List<SetCount> counts, AffinityPlan plan, int executors, int windowRows, long memory) {
+    int holders = counts.size() * ADAPTER_BYTES <= memory ? executors : Integer.MAX_VALUE;
     long rows = 0;
     long loads = 0;
     long plannedLoads = 0;

@@ -70,7 +70,9 @@ record AffinityStep(
     }
     AffinityPlan plan =
         AffinityPlan.of(counts.stream().map(AffinityStep::demand).toList(), partitions);
-    AffinityGain gain = AffinityGain.of(counts, plan, executors(context, partitions), windowRows);
+    AffinityGain gain =
+        AffinityGain.of(
+            counts, plan, executors(context, partitions), windowRows, spec.adapterMemory());
     return new AffinityStep(context, keys, counts, plan, gain);
   }
 

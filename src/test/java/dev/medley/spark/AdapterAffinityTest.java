@@ -105,6 +105,30 @@ class AdapterAffinityTest {
         .isEqualTo(scored); // bit by bit
   }
 
+  /** Where an executor keeps no adapter that no batch uses, each run of a set is a load. */
+  @Test
+  void adaptersAreReadAboutOnce() {
+    EngineSpec spec = spec(Fixtures.path("models/bert-sequence"), 512).withAdapterMemory(0);
+    List<Row> in = AffineScoringTest.zipf(6000, 512, 5);
+    long sets = in.stream().map(row -> row.getString(2)).distinct().count();
+    Dataset<Row> rows = rows(in).repartition(16);
+    long moved = loads(rows, spec, AdapterAffinity.ON);
+    long left = loads(rows, spec, AdapterAffinity.OFF);
+    assertThat(moved).isBetween(sets, (long) (1.2 * sets));
+    assertThat(left).isGreaterThan(2 * moved);
+  }
+
+  private static long loads(Dataset<Row> rows, EngineSpec spec, AdapterAffinity affinity) {
+    ScoringCounters counters = ScoringCounters.register(session(), "loads");
+    Scoring.score(rows, spec, COLUMNS, affinity, counters)
+        .write()
+        .format("noop")
+        .mode("overwrite")
+        .save();
+    assertThat(counters.rows()).isEqualTo(6000);
+    return counters.adapterLoads();
+  }
+
   @Test
   void arraysAndEveryOtherColumnComeBack() {
     EngineSpec spec = spec(Fixtures.path("models/bert-sequence"), 6);
