@@ -102,10 +102,10 @@ record CostModel(
     return best / 1e9;
   }
 
-  /** start + slope·x, neither of them negative. */
-  private record Line(double start, double slope) {
+  /** start + slope·x, the first not negative and the second positive, however busy the machine. */
+  record Line(double start, double slope) {
     static Line through(double x0, double y0, double x1, double y1) {
-      double slope = Math.max(0, (y1 - y0) / (x1 - x0));
+      double slope = y1 > y0 ? (y1 - y0) / (x1 - x0) : y1 / x1;
       return new Line(Math.max(0, y0 - slope * x0), slope);
     }
   }
