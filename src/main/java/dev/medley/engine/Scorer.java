@@ -14,7 +14,6 @@ import dev.medley.model.Labels;
 import dev.medley.model.TokenBatch;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -152,32 +151,30 @@ final class Scorer implements Results {
     there.removeIf(number -> sets.get(number) != null && !engine.store().holds(sets.get(number)));
     Comparator<Integer> order = // what is in memory would be evicted by what is read first
         Comparator.comparing((Integer number) -> !there.contains(number));
-    ArrayDeque<Batch> plan = plan(good, order);
+    List<Batch> plan = plan(good, order);
+    int next = 0;
     try (Leases leases = new Leases(engine.store(), ahead)) {
-      while (!plan.isEmpty()) {
+      while (next < plan.size()) {
         beforeBatch.run();
-        Map<AdapterRef, Leased> adapters = leases.take(adapters(plan, sets, 0, 2));
-        if (fail(adapters, plan, window)) { // as if those rows had never been in the batches
-          good.clear();
-          plan.forEach(batch -> batch.parts().forEach(part -> good.addAll(part.rows())));
-          good.removeIf(row -> window.get(row.index()).result != null);
-          plan = plan(good, order);
+        Map<AdapterRef, Leased> adapters = leases.take(adapters(plan, sets, next, next + 2));
+        if (fail(adapters, good, window)) {
+          plan = plan(good, order); // as if those rows had never been; the same up to here
           continue;
         }
-        leases.expect(adapters(plan, sets, 2, 3));
-        forward(plan.remove(), window, adapters);
+        leases.expect(adapters(plan, sets, next + 2, next + 3));
+        forward(plan.get(next++), window, adapters);
       }
     }
     window.forEach(row -> ready.add(row.result));
   }
 
-  private ArrayDeque<Batch> plan(List<Batches.Row> rows, Comparator<Integer> order) {
-    return new ArrayDeque<>(Batches.of(rows, batching.batchSize(), batching.batchTokens(), order));
+  private List<Batch> plan(List<Batches.Row> rows, Comparator<Integer> order) {
+    return Batches.of(rows, batching.batchSize(), batching.batchTokens(), order);
   }
 
   /** What the batches from one place of the plan to another need. */
   private static List<AdapterRef> adapters(
-      Collection<Batch> plan, Map<Integer, AdapterRef> sets, int from, int to) {
+      List<Batch> plan, Map<Integer, AdapterRef> sets, int from, int to) {
     return plan.stream()
         .limit(to)
         .skip(from)
@@ -188,25 +185,24 @@ final class Scorer implements Results {
         .toList();
   }
 
-  /** Gives all rows of adapters that cannot be used their error; whether there were any. */
-  private boolean fail(Map<AdapterRef, Leased> adapters, Collection<Batch> plan, List<Row> window) {
+  /**
+   * Gives all rows of adapters that cannot be used their error, and takes them out; whether there
+   * were any.
+   */
+  private boolean fail(Map<AdapterRef, Leased> adapters, List<Batches.Row> good, List<Row> window) {
     Map<AdapterRef, Result> errors = new HashMap<>();
     adapters.forEach((ref, leased) -> errors.put(ref, error(ref, leased)));
     errors.values().removeIf(Objects::isNull);
-    if (errors.isEmpty()) {
-      return false;
-    }
-    for (Batch batch : plan) {
-      for (Part part : batch.parts()) {
-        for (Batches.Row at : part.rows()) {
-          Row row = window.get(at.index());
-          if (errors.containsKey(row.choice.adapter())) {
-            reader.fail(row, errors.get(row.choice.adapter()));
-          }
-        }
-      }
-    }
-    return true;
+    return !errors.isEmpty()
+        && good.removeIf(
+            at -> {
+              Row row = window.get(at.index());
+              Result error = errors.get(row.choice.adapter());
+              if (error != null) {
+                reader.fail(row, error);
+              }
+              return error != null;
+            });
   }
 
   private void forward(Batch batch, List<Row> window, Map<AdapterRef, Leased> adapters) {

@@ -121,4 +121,29 @@ class BatchesTest {
     }
     assertThat(all).containsExactlyInAnyOrderElementsOf(rows);
   }
+
+  /** What the scorer relies on when it finds that a set cannot be loaded. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+  void aSetThatIsTakenOutLeavesTheBatchesBeforeTheOneAheadOfIt(long seed) {
+    Random random = new Random(seed);
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < 200; i++) {
+      rows.add(new Row(i, random.nextInt(random.nextInt(30) + 1), 1 + random.nextInt(70)));
+    }
+    List<Batch> all = Batches.of(rows, 16, 200, null);
+    for (int first = 1; first < all.size(); first++) {
+      for (Part part : all.get(first).parts()) {
+        List<Row> left = rows.stream().filter(row -> row.set() != part.set()).toList();
+        boolean isFirst =
+            all.subList(0, first).stream()
+                .flatMap(batch -> batch.parts().stream())
+                .noneMatch(before -> before.set() == part.set());
+        if (isFirst) {
+          assertThat(Batches.of(left, 16, 200, null).subList(0, first - 1))
+              .isEqualTo(all.subList(0, first - 1));
+        }
+      }
+    }
+  }
 }

@@ -407,6 +407,33 @@ class EngineTest {
     }
   }
 
+  /** Found when one batch of the set before it has run: the others stay as they were planned. */
+  @ParameterizedTest
+  @EnumSource(Merging.Mode.class)
+  void brokenAdapterLeavesWhatIsLeftOfARunAsItWas(Merging.Mode mode, @TempDir Path folder)
+      throws IOException {
+    EngineSpec spec =
+        copied(folder, "qv", "rslora", "dropout")
+            .with(new Batching(16, 999, 999, 0, true))
+            .with(Merging.AUTO.with(mode));
+    Files.write(folder.resolve("dropout/adapter_model.safetensors"), new byte[9]);
+    List<Request> good = new ArrayList<>();
+    List<Request> mixed = new ArrayList<>();
+    for (int i = 0; i < 17; i++) { // two batches of its own, the second of eight rows
+      good.add(Request.of("the red fox jumps over a lazy dog ".repeat(1 + i % 3), "qv"));
+    }
+    mixed.addAll(good);
+    mixed.addAll(Collections.nCopies(9, Request.of("a lazy dog", "dropout")));
+    List<Request> short4 = Collections.nCopies(4, Request.of("9 !", "rslora"));
+    good.addAll(short4);
+    mixed.addAll(short4);
+    try (Engine engine = Engine.load(spec)) {
+      List<Result> kept =
+          engine.run(mixed).stream().filter(result -> result.prediction() != null).toList();
+      assertThat(kept).isEqualTo(engine.run(good));
+    }
+  }
+
   private static BaseModel base() {
     return BaseModel.load(
         Storage.standard(),
