@@ -58,8 +58,9 @@ public final class RunWeights implements MergedWeights, AutoCloseable {
               NDScope.unregister(made);
               return made;
             });
-    if (merged.add(path)) {
+    if (!merged.contains(path)) {
       change.mergeInto(weight, into);
+      merged.add(path); // not before: half a merge is none
     }
     return into;
   }

@@ -56,11 +56,14 @@ final class Leases implements AutoCloseable {
       if (held.containsKey(ref)) {
         continue;
       }
-      Future<?> coming = expected.remove(ref);
+      Future<?> coming = expected.get(ref);
       if (coming != null) {
         ahead.get(coming);
       }
       held.put(ref, lease(ref));
+      if (expected.remove(ref) != null) {
+        store.discard(ref); // where another task has loaded it meanwhile
+      }
     }
     Set<AdapterRef> over = new HashSet<>(held.keySet());
     over.removeAll(refs);
