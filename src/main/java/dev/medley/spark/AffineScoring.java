@@ -119,7 +119,7 @@ final class AffineScoring extends RDD<Row> {
     if (!step.moves(affinity)) {
       return unmoved(input);
     }
-    inOrder = input.outputDeterministicLevel().equals(DeterministicLevel.DETERMINATE());
+    inOrder = MovedRows.comesInOrder(input);
     RequestFields fields = RequestFields.of(rows.schema(), columns);
     return new MovedRows(step.keys(), step.broadcastPlan(), fields, in, out, score).scored(input);
   }

@@ -50,7 +50,7 @@ record MovedRows(
 
   /** The rows of the input, scored, in the input's partitions and order. */
   RDD<Row> scored(RDD<Row> input) {
-    boolean inOrder = input.outputDeterministicLevel().equals(DeterministicLevel.DETERMINATE());
+    boolean inOrder = comesInOrder(input);
     Place.Named places = new Place.Named(input.getNumPartitions());
     JavaRDD<Tuple2<long[], byte[]>> sent =
         input
@@ -62,6 +62,11 @@ record MovedRows(
         .repartitionAndSortWithinPartitions(places)
         .mapPartitions(this::receive)
         .rdd();
+  }
+
+  /** Whether a task that runs again gives its rows in the order that they had before. */
+  static boolean comesInOrder(RDD<Row> input) {
+    return input.outputDeterministicLevel().equals(DeterministicLevel.DETERMINATE());
   }
 
   /** Each with the place where it goes and the one where it comes from. */

@@ -24,20 +24,16 @@ record Figure(
 
   /** How often the rate of the other side: the median over neighbouring samples. */
   static Figure ratio(String id, String what, double least, Samples ours, Samples against) {
-    double ratio = ours.ratio(against);
-    return new Figure(
-        id,
-        what,
-        String.format(Locale.ROOT, "%.3f x", ratio),
-        String.format(Locale.ROOT, ">= %.2f x", least),
-        ratio >= least,
-        ours,
-        against);
+    return ratio(id, what, ours.ratio(against), least, ours, against);
   }
 
   /** The same of all samples taken together, where chunks differ in what they cost. */
   static Figure ratioOfSums(String id, String what, double least, Samples ours, Samples against) {
-    double ratio = ours.ratioOfSums(against);
+    return ratio(id, what, ours.ratioOfSums(against), least, ours, against);
+  }
+
+  private static Figure ratio(
+      String id, String what, double ratio, double least, Samples ours, Samples against) {
     return new Figure(
         id,
         what,
