@@ -8,36 +8,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.spark.sql.SparkSession;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code explain} end to end, in local mode. */
 class ExplainTest {
   private static final Path BASE = Fixtures.path("models/bert-sequence");
 
-  private static SparkSession spark;
+  @RegisterExtension static final JobSession SESSION = new JobSession();
 
   @TempDir Path folder;
   private String job;
-
-  @BeforeAll
-  static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   /** Two files, each a partition: texts of 4, 2 and 6 tokens as they are estimated. */
   @BeforeEach

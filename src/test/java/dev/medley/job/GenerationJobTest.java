@@ -22,38 +22,21 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code score} and {@code validate} of decoders end to end, in local mode. */
 class GenerationJobTest {
   private static final List<String> ADAPTERS = Arrays.asList("lora", "oft", null, "lora+oft");
 
-  private static SparkSession spark;
+  @RegisterExtension static final JobSession SESSION = new JobSession();
 
   @TempDir Path folder;
   private Path base;
   private String job;
-
-  @BeforeAll
-  static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   @BeforeEach
   void writeJob() throws IOException {
@@ -94,7 +77,7 @@ class GenerationJobTest {
   }
 
   private List<Row> scored() {
-    return spark.read().json(folder + "/out").orderBy("id").collectAsList();
+    return SESSION.spark().read().json(folder + "/out").orderBy("id").collectAsList();
   }
 
   private List<Result> byEngine(Task task, List<Request> requests) {
@@ -254,7 +237,8 @@ class GenerationJobTest {
   void csvHoldsGenerationsAsJson() {
     assertThat(run("score", "output.format=csv", "output.options.header=true").err()).isEmpty();
     assertThat(
-            spark
+            SESSION
+                .spark()
                 .read()
                 .option("header", "true")
                 .csv(folder + "/out")

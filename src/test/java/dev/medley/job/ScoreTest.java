@@ -19,13 +19,11 @@ import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,25 +34,10 @@ class ScoreTest {
   private static final List<String> ADAPTERS = List.of("qv", "head-7-labels", "head-2-labels");
   private static final List<String> TEXTS = List.of("a lazy dog", "the red fox jumps", "9 !");
 
-  private static SparkSession spark;
+  @RegisterExtension static final JobSession SESSION = new JobSession();
 
   @TempDir Path folder;
   private String job;
-
-  @BeforeAll
-  static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   @BeforeEach
   void writeJob() throws IOException {
@@ -122,7 +105,7 @@ class ScoreTest {
             "rows             12\nerrors           0\nwarnings         0\n"
                 + "adapters loaded  [0-3]\nseconds          [0-9.]+\nrows/s           [0-9.]+\n"
                 + "output           .*/out \\(json\\)\n".replace(".*", "(?s).*"));
-    List<Row> rows = spark.read().json(folder + "/out").orderBy("id").collectAsList();
+    List<Row> rows = SESSION.spark().read().json(folder + "/out").orderBy("id").collectAsList();
     List<Classification> expected = expected();
     assertThat(rows).hasSize(12);
     for (int i = 0; i < 12; i++) {
@@ -139,7 +122,8 @@ class ScoreTest {
   @ParameterizedTest
   @ValueSource(strings = {"json", "csv", "parquet", "orc"})
   void formatsHoldTheSamePredictions(String format) {
-    Dataset<Row> rows = spark.read().json(folder + "/rows.jsonl").select("id", "adapter", "text");
+    Dataset<Row> rows =
+        SESSION.spark().read().json(folder + "/rows.jsonl").select("id", "adapter", "text");
     rows.write().format(format).option("header", "true").save(folder + "/in");
     CommandLineRun run =
         score(
@@ -150,7 +134,8 @@ class ScoreTest {
             "output.options.header=true");
     assertThat(run.err()).isEmpty();
     assertThat(run.code()).isEqualTo(Medley.OK);
-    Dataset<Row> out = spark.read().format(format).option("header", "true").load(folder + "/out");
+    Dataset<Row> out =
+        SESSION.spark().read().format(format).option("header", "true").load(folder + "/out");
     String label =
         format.equals("csv") ? "get_json_object(prediction, '$.label')" : "prediction.label";
     assertThat(out.selectExpr("int(id) id", label + " label").orderBy("id").collectAsList())
@@ -164,7 +149,8 @@ class ScoreTest {
     Files.write(folder.resolve("text/adapter=qv/a.txt"), TEXTS);
     CommandLineRun run = score("input.format=text", "input.path=" + folder + "/text");
     assertThat(run.err()).isEmpty();
-    assertThat(spark.read().json(folder + "/out").select("value", "adapter").collectAsList())
+    assertThat(
+            SESSION.spark().read().json(folder + "/out").select("value", "adapter").collectAsList())
         .containsExactlyInAnyOrder(
             RowFactory.create("a lazy dog", "qv"),
             RowFactory.create("the red fox jumps", "qv"),
@@ -268,12 +254,12 @@ class ScoreTest {
   void csvKeepsPlainColumnsAndWritesNestedOnesAsJson() {
     StructType schema = new StructType().add("a.b", DataTypes.StringType).add("n", "array<int>");
     Dataset<Row> rows =
-        spark.createDataFrame(List.of(RowFactory.create("x", List.of(1, 2))), schema);
+        SESSION.spark().createDataFrame(List.of(RowFactory.create("x", List.of(1, 2))), schema);
     Rows.write(
         rows,
         new JobConf.Output(
             JobConf.Format.CSV, folder + "/csv", "prediction", "error", Map.of("header", "true")));
-    assertThat(spark.read().option("header", "true").csv(folder + "/csv").collectAsList())
+    assertThat(SESSION.spark().read().option("header", "true").csv(folder + "/csv").collectAsList())
         .containsExactly(RowFactory.create("x", "[1,2]"));
   }
 }

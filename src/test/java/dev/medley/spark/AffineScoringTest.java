@@ -32,7 +32,6 @@ import org.apache.spark.ShuffleDependency;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.RDD;
@@ -245,15 +244,7 @@ class AffineScoringTest {
   @Test
   void nothingRunsUntilTheResultIsUsedAndThenOnce() {
     LongAccumulator read = session().sparkContext().longAccumulator();
-    Dataset<Row> counted =
-        inParts(zipf(500, 20, 5), 4)
-            .map(
-                (MapFunction<Row, Row>)
-                    row -> {
-                      read.add(1L);
-                      return row;
-                    },
-                Encoders.row(LocalSpark.ROWS));
+    Dataset<Row> counted = LocalSpark.counted(inParts(zipf(500, 20, 5), 4), read);
     Dataset<Row> placed = where(counted, spec(20), AdapterAffinity.ON);
     Dataset<Row> selected = placed.filter("part >= 0").select("id", "part");
     selected.schema();
@@ -289,15 +280,7 @@ class AffineScoringTest {
   @Test
   void autoReadsNothingTwiceThatMayBeCostly() {
     LongAccumulator read = session().sparkContext().longAccumulator();
-    Dataset<Row> costly =
-        inParts(zipf(20_000, 400, 8), 16)
-            .map(
-                (MapFunction<Row, Row>)
-                    row -> {
-                      read.add(1L);
-                      return row;
-                    },
-                Encoders.row(LocalSpark.ROWS));
+    Dataset<Row> costly = LocalSpark.counted(inParts(zipf(20_000, 400, 8), 16), read);
     EngineSpec narrow = spec(400).with(new Batching(32, 4096, 32, 512, true));
     int asTheyLie = loads(where(costly, narrow, AdapterAffinity.AUTO).collectAsList());
     assertThat(asTheyLie).isGreaterThan(2000);

@@ -1,5 +1,7 @@
 package dev.medley.spark;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.medley.Fixtures;
 import dev.medley.engine.AdapterSource;
 import dev.medley.engine.EngineSpec;
@@ -14,13 +16,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.LongAccumulator;
 
 /** A Spark of four threads, and rows for the tiny models. */
 final class LocalSpark {
@@ -58,6 +65,56 @@ final class LocalSpark {
       rows.add(RowFactory.create(id, text, adapters[random.nextInt(adapters.length)]));
     }
     return rows;
+  }
+
+  /** The same rows, each counted when it is read. */
+  static Dataset<Row> counted(Dataset<Row> rows, LongAccumulator read) {
+    return rows.map(
+        (MapFunction<Row, Row>)
+            row -> {
+              read.add(1L);
+              return row;
+            },
+        Encoders.row(rows.schema()));
+  }
+
+  /** The same rows in one partition, each after so many milliseconds. */
+  static Dataset<Row> slow(Dataset<Row> rows, long millis) {
+    return rows.coalesce(1)
+        .map(
+            (MapFunction<Row, Row>)
+                row -> {
+                  Thread.sleep(millis);
+                  return row;
+                },
+            Encoders.row(rows.schema()));
+  }
+
+  /** Starts a job and kills it once it has begun; returns when it has ended. */
+  static void kill(Dataset<Row> scored, BooleanSupplier hasBegun) throws InterruptedException {
+    SparkContext context = session().sparkContext();
+    Thread job =
+        new Thread(
+            () -> {
+              context.setJobGroup("kill", "to be killed", false);
+              try {
+                scored.collectAsList();
+              } catch (Exception e) {
+                // what killing is for
+              }
+            });
+    job.start();
+    waitUntil(hasBegun);
+    context.cancelJobGroup("kill");
+    job.join();
+  }
+
+  /** Fails where it has not come true in ten seconds: a job may end before its tasks. */
+  static void waitUntil(BooleanSupplier condition) throws InterruptedException {
+    for (int i = 0; i < 400 && !condition.getAsBoolean(); i++) {
+      Thread.sleep(25);
+    }
+    assertThat(condition.getAsBoolean()).isTrue();
   }
 
   /** A tiny model under adapters of its folder, ready for executors. */

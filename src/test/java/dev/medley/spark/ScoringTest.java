@@ -36,12 +36,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.function.FilterFunction;
-import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.functions;
@@ -301,20 +298,12 @@ class ScoringTest {
   @Test
   void noMoreThanTwoWindowsAreReadAhead() throws Exception {
     LongAccumulator read = session().sparkContext().longAccumulator();
-    Dataset<Row> counted =
-        rows(random(500, 9, "qv"))
-            .coalesce(1)
-            .map(
-                (MapFunction<Row, Row>)
-                    row -> {
-                      read.add(1L);
-                      return row;
-                    },
-                Encoders.row(LocalSpark.ROWS));
+    Dataset<Row> counted = LocalSpark.counted(rows(random(500, 9, "qv")).coalesce(1), read);
     EngineSpec spec = CLASSIFY.with(new Batching(4, 300, 10, 0, true));
     assertThat(Scoring.score(counted, spec, COLUMNS, null).takeAsList(11)).hasSize(11);
     assertThat(read.sum()).isEqualTo(30); // of 10: given back, scored, made tokens of
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 0); // a job may end before its tasks
+    LocalSpark.waitUntil(
+        () -> ExecutorEngines.OF_THIS_JVM.leases() == 0); // a job may end before its tasks
   }
 
   @Test
@@ -328,47 +317,20 @@ class ScoringTest {
         .hasMessageContaining(
             "dev.medley.spark.ScoringException: partition 1, row 1 (both from 0): TEXT_EMPTY:"
                 + " text: expected a character, found none");
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 0); // a job may end before its tasks
+    LocalSpark.waitUntil(
+        () -> ExecutorEngines.OF_THIS_JVM.leases() == 0); // a job may end before its tasks
   }
 
   @Test
   void killedTaskGivesItsEngineBack() throws Exception {
-    Dataset<Row> slow =
-        rows(random(20_000, 11, "qv"))
-            .coalesce(1)
-            .map(
-                (MapFunction<Row, Row>)
-                    row -> {
-                      Thread.sleep(1);
-                      return row;
-                    },
-                Encoders.row(LocalSpark.ROWS));
+    Dataset<Row> slow = LocalSpark.slow(rows(random(20_000, 11, "qv")), 1);
     EngineSpec spec = CLASSIFY.with(new Batching(4, 300, 10, 0, true));
-    Thread job =
-        new Thread(
-            () -> {
-              session().sparkContext().setJobGroup("kill", "to be killed", false);
-              try {
-                Scoring.score(slow, spec, COLUMNS, null).collectAsList();
-              } catch (Exception e) {
-                // what killing is for
-              }
-            });
-    job.start();
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
-    session().sparkContext().cancelJobGroup("kill");
-    job.join();
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 0);
+    LocalSpark.kill(
+        Scoring.score(slow, spec, COLUMNS, null), () -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
+    LocalSpark.waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 0);
     assertThat(Thread.getAllStackTraces().keySet())
         .extracting(Thread::getName)
         .noneMatch(name -> name.startsWith("medley-ahead"));
-  }
-
-  private static void waitUntil(BooleanSupplier condition) throws Exception {
-    for (int i = 0; i < 400 && !condition.getAsBoolean(); i++) {
-      Thread.sleep(25);
-    }
-    assertThat(condition.getAsBoolean()).isTrue();
   }
 
   @Test

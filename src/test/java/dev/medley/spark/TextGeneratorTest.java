@@ -28,17 +28,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.apache.spark.SparkException;
-import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
 import org.apache.spark.ml.feature.SQLTransformer;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.functions;
@@ -512,10 +509,11 @@ class TextGeneratorTest {
     int held = HeldArrays.of(lease.engine());
     Dataset<Row> made = Scoring.score(dataset(prompts(40)).coalesce(1), spec, COLUMNS, null);
     assertThat(made.limit(3).collectAsList()).hasSize(3);
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1); // a job may end before its tasks
+    LocalSpark.waitUntil(
+        () -> ExecutorEngines.OF_THIS_JVM.leases() == 1); // a job may end before its tasks
     assertThat(HeldArrays.of(lease.engine())).isEqualTo(held);
     assertThat(made.collectAsList()).hasSize(40);
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
+    LocalSpark.waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
     assertThat(HeldArrays.of(lease.engine())).isEqualTo(held);
     lease.close();
   }
@@ -532,7 +530,7 @@ class TextGeneratorTest {
     assertThatThrownBy(made::collectAsList)
         .isInstanceOf(SparkException.class)
         .hasMessageContaining("row 20 (both from 0): TEXT_EMPTY: text: expected a character");
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
+    LocalSpark.waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
     assertThat(HeldArrays.of(lease.engine())).isEqualTo(held);
     lease.close();
   }
@@ -543,39 +541,11 @@ class TextGeneratorTest {
     EngineSpec spec = narrow();
     ExecutorEngines.Lease lease = lease(spec);
     int held = HeldArrays.of(lease.engine());
-    Dataset<Row> slow =
-        dataset(prompts(5_000))
-            .coalesce(1)
-            .map(
-                (MapFunction<Row, Row>)
-                    row -> {
-                      Thread.sleep(5);
-                      return row;
-                    },
-                Encoders.row(PROMPTS));
-    Thread job =
-        new Thread(
-            () -> {
-              session().sparkContext().setJobGroup("kill", "to be killed", false);
-              try {
-                Scoring.score(slow, spec, COLUMNS, null).collectAsList();
-              } catch (Exception e) {
-                // what killing is for
-              }
-            });
-    job.start();
-    waitUntil(() -> HeldArrays.of(lease.engine()) > held);
-    session().sparkContext().cancelJobGroup("kill");
-    job.join();
-    waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
+    Dataset<Row> slow = LocalSpark.slow(dataset(prompts(5_000)), 5);
+    LocalSpark.kill(
+        Scoring.score(slow, spec, COLUMNS, null), () -> HeldArrays.of(lease.engine()) > held);
+    LocalSpark.waitUntil(() -> ExecutorEngines.OF_THIS_JVM.leases() == 1);
     assertThat(HeldArrays.of(lease.engine())).isEqualTo(held);
     lease.close();
-  }
-
-  private static void waitUntil(BooleanSupplier condition) throws Exception {
-    for (int i = 0; i < 400 && !condition.getAsBoolean(); i++) {
-      Thread.sleep(25);
-    }
-    assertThat(condition.getAsBoolean()).isTrue();
   }
 }
