@@ -43,6 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -119,6 +120,22 @@ class EngineTest {
         Result one = alone.run(List.of(rows.get(i))).get(0);
         assertClose(scores(together.get(i)), scores(one), 1e-5);
         assertThat(words(together.get(i))).isEqualTo(words(one));
+      }
+    }
+  }
+
+  /** Runs of several batches, one set after the other in the same memory, and runs that share. */
+  @ParameterizedTest
+  @CsvSource({"AUTO, 536870912", "RUN, 536870912", "RUN, 20000", "RUN, 0", "LAYER, 0"})
+  void rowsResultDoesNotDependOnHowSetsAreApplied(Merging.Mode mode, long memory) {
+    EngineSpec spec = CLASSIFY.with(new Batching(3, 200, 99, 0, true));
+    List<Request> rows = rows(80, 9);
+    try (Engine added = Engine.load(spec.with(Merging.AUTO.with(Merging.Mode.NEVER)));
+        Engine engine = Engine.load(spec.with(new Merging(mode, memory)))) {
+      List<Result> expected = added.run(rows);
+      List<Result> results = engine.run(rows);
+      for (int i = 0; i < rows.size(); i++) {
+        assertClose(scores(results.get(i)), scores(expected.get(i)), 1e-5);
       }
     }
   }
