@@ -38,7 +38,7 @@ record AdapterLoads() implements Scenario {
 
   private static int used(Workbench bench) {
     long room = MOST_BYTES / bench.adapters().bytes("lora0");
-    return (int) Math.min(room, bench.settings().quick() ? 128 : 512);
+    return (int) Math.min(room, bench.settings().quick() ? 64 : 512);
   }
 
   @Override

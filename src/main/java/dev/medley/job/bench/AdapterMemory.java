@@ -19,7 +19,7 @@ record AdapterMemory() implements Scenario {
     if (!Files.exists(Path.of("/proc/self/status"))) {
       return List.of(Figure.of("P8", "memory", "needs Linux"));
     }
-    int adapters = bench.settings().quick() ? 64 : 256;
+    int adapters = bench.settings().quick() ? 32 : 256;
     double file = bench.adapters().bytes("lora0");
     double scratch = 4.0 * layerWeights(bench.shape());
     return List.of(

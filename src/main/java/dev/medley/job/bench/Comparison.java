@@ -15,7 +15,7 @@ final class Comparison {
 
   /** The same rows by the engine's own choice, and unmerged; PEFT's where there is one. */
   static void check(Workbench bench, String name, Rows chunk, Way way) {
-    Rows rows = chunk.first(bench.settings().quick() ? ROWS / 2 : ROWS);
+    Rows rows = chunk.first(bench.settings().quick() ? ROWS / 4 : ROWS);
     try (Part auto = Part.of(bench, name, List.of(rows));
         Part never =
             Part.of(

@@ -54,7 +54,7 @@ record HalfPrecision() implements Scenario {
         || !Files.isDirectory(QUICKSTART)) {
       return Figure.of("P10", what, "needs all-MiniLM-L6-v2");
     }
-    List<Request> requests = requests(bench.settings().quick() ? 64 : Integer.MAX_VALUE);
+    List<Request> requests = requests(bench.settings().quick() ? 24 : Integer.MAX_VALUE);
     List<String> full = labels(bench, requests, Precision.FLOAT32);
     List<String> half = labels(bench, requests, Precision.BFLOAT16);
     int same = 0;

@@ -19,24 +19,27 @@ record SparkCores() implements Scenario {
 
   @Override
   public List<Figure> run(Workbench bench) {
-    try (LineProcess two = start(bench, 1);
-        LineProcess one = start(bench, 2)) {
+    String what = "local[2], 2 tasks of 1 thread : 1 of 2";
+    try (LineProcess two = start(bench, 1)) {
       Side tasks = new Side("2 tasks of 1 thread", chunk -> sample(bench, two, chunk));
-      Side threads = new Side("1 task of 2 threads", chunk -> sample(bench, one, chunk));
-      bench.time(1, tasks, threads); // loads, and what Spark does once
-      List<Samples> all = bench.time(ROUNDS, tasks, threads);
-      int loads = ask(two, 0).get("base_loads").asInt();
-      return List.of(
-          Figure.ratio("S10", "local[2], 2 tasks of 1 thread : 1 of 2", all.get(0), all.get(1)),
-          new Figure(
-              "P11",
-              "base loads of a JVM, " + (ROUNDS + 2) + " jobs of 2 tasks",
-              "" + loads,
-              "1",
-              loads == 1,
-              null,
-              null));
+      if (bench.settings().quick()) {
+        bench.time(1, tasks);
+        return List.of(Figure.of("S10", what, "not with --quick"), baseLoads(two, 2));
+      }
+      try (LineProcess one = start(bench, 2)) {
+        Side threads = new Side("1 task of 2 threads", chunk -> sample(bench, one, chunk));
+        bench.time(1, tasks, threads); // loads, and what Spark does once
+        List<Samples> all = bench.time(ROUNDS, tasks, threads);
+        return List.of(
+            Figure.ratio("S10", what, all.get(0), all.get(1)), baseLoads(two, ROUNDS + 2));
+      }
     }
+  }
+
+  private static Figure baseLoads(LineProcess spark, int jobs) {
+    int loads = ask(spark, 0).get("base_loads").asInt();
+    String what = "base loads of a JVM, " + jobs + " jobs of 2 tasks";
+    return new Figure("P11", what, "" + loads, "1", loads == 1, null, null);
   }
 
   private static LineProcess start(Workbench bench, int cpusPerTask) {
