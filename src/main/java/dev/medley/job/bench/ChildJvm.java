@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -24,6 +25,12 @@ final class ChildJvm {
    * @param options more of them, which win
    */
   static LineProcess start(Class<?> main, List<String> options, String... arguments) {
+    return start(main, Map.of(), options, arguments);
+  }
+
+  /** The same with variables of the environment. */
+  static LineProcess start(
+      Class<?> main, Map<String, String> environment, List<String> options, String... arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
@@ -36,6 +43,7 @@ final class ChildJvm {
     command.addAll(Arrays.asList(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().remove("OMP_NUM_THREADS"); // the child says how many
+    builder.environment().putAll(environment);
     return LineProcess.start(builder);
   }
 
