@@ -72,13 +72,13 @@ public final class Bench implements Callable<Integer> {
   @Option(
       names = "--rows",
       paramLabel = "ROWS",
-      description = "Of a timed run, about; default: 256, with --quick 32.")
+      description = "Of a timed run, about; default: 160, with --quick 32.")
   private Integer rows;
 
   @Option(
       names = "--runs",
       paramLabel = "RUNS",
-      description = "Of each side of each scenario; default: 5, with --quick 2.")
+      description = "Of each side of each scenario; default: 7, with --quick 2.")
   private Integer runs;
 
   @Option(
@@ -102,8 +102,8 @@ public final class Bench implements Callable<Integer> {
               folder(work),
               work,
               python,
-              rows == null ? quick ? 32 : 256 : rows,
-              runs == null ? quick ? 2 : 5 : runs,
+              rows == null ? quick ? 32 : 160 : rows,
+              runs == null ? quick ? 2 : 7 : runs,
               quick);
       PrintWriter out = spec.commandLine().getOut();
       if (profiled != null) {
