@@ -127,6 +127,21 @@ public record AdapterSource(
     }
   }
 
+  /** What was loaded from here, as it is now; reads all of the weights unless a hash is given. */
+  Lineage.Member content(String name, Storage storage) {
+    return new Lineage.Member(
+        name, 1, sha256 == null ? weightsSha256(storage) : sha256, Sha256.of(configJson));
+  }
+
+  private String weightsSha256(Storage storage) {
+    Location single = location().resolve("adapter_model.safetensors");
+    var file = storage.fetchIfExists(single);
+    return file.isPresent()
+        ? Sha256.of(file.get())
+        : SetManifest.hashOf(
+            storage, location(), part -> part.matches("adapter_model-.*\\.safetensors"));
+  }
+
   AdapterConfig config() {
     return AdapterConfig.parse(configJson, location().resolve("adapter_config.json").toString());
   }

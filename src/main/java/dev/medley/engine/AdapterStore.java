@@ -38,6 +38,7 @@ final class AdapterStore implements AutoCloseable {
   private final Storage storage;
   private final Map<String, AdapterSource> sources;
   private final long budget;
+  private final boolean hashes;
   private final Map<AdapterRef, Entry> entries = new HashMap<>();
   private final Set<Entry> idle = new LinkedHashSet<>(); // adapters nobody uses, longest first
   private final Set<Entry> idleSets = new LinkedHashSet<>();
@@ -49,10 +50,25 @@ final class AdapterStore implements AutoCloseable {
   private int sets;
 
   AdapterStore(BaseModel base, Storage storage, Map<String, AdapterSource> sources, long budget) {
+    this(base, storage, sources, budget, false);
+  }
+
+  /**
+   * Nothing loaded yet.
+   *
+   * @param hashes whether leases know the hashes of what was loaded, which takes reading it
+   */
+  AdapterStore(
+      BaseModel base,
+      Storage storage,
+      Map<String, AdapterSource> sources,
+      long budget,
+      boolean hashes) {
     this.base = base;
     this.storage = storage;
     this.sources = new ConcurrentHashMap<>(sources);
     this.budget = budget;
+    this.hashes = hashes;
   }
 
   /** Whether there is an adapter of that name. */
@@ -185,16 +201,25 @@ final class AdapterStore implements AutoCloseable {
     List<Lease> leases = new ArrayList<>();
     try {
       List<MixedSet.Member> members = new ArrayList<>();
+      List<Lineage.Member> content = new ArrayList<>();
       Labels labels = Labels.NONE;
       for (AdapterRef.Member member : ref.members()) {
         Lease lease = lease(AdapterRef.of(member.name()));
         leases.add(lease);
         Adapter adapter = lease.loaded.adapter;
         members.add(new MixedSet.Member(adapter, member.weight()));
+        lease.content().forEach(one -> content.add(one.weighing(member.weight())));
         labels = adapter.bringsLabels(base.model().modules()) ? lease.headLabels() : labels;
       }
       MixedSet set = MixedSet.of(members, base.model().modules(), owner);
-      return new Loaded(null, set, labels, Kernels.bytes(owner.getManagedArrays()), owner, leases);
+      return new Loaded(
+          null,
+          set,
+          labels,
+          List.copyOf(content),
+          Kernels.bytes(owner.getManagedArrays()),
+          owner,
+          leases);
     } catch (RuntimeException | Error e) {
       owner.close();
       leases.forEach(Lease::close);
@@ -236,7 +261,8 @@ final class AdapterStore implements AutoCloseable {
     Checkpoint checkpoint = Checkpoint.open(storage, source.location(), "adapter_model");
     try {
       checkpoint.readAhead();
-      return new Opened(source, version, checkpoint);
+      List<Lineage.Member> content = hashes ? List.of(source.content(name, storage)) : List.of();
+      return new Opened(source, version, content, checkpoint);
     } catch (RuntimeException | Error e) {
       checkpoint.close();
       throw e;
@@ -258,6 +284,7 @@ final class AdapterStore implements AutoCloseable {
           adapter,
           adapter,
           source.headLabels(),
+          files.content,
           Kernels.bytes(owner.getManagedArrays()),
           owner,
           List.of());
@@ -344,18 +371,21 @@ final class AdapterStore implements AutoCloseable {
    * An adapter or a set, and the labels of its own head.
    *
    * @param adapter null for a set
+   * @param content one for each member; none where hashes are not asked for
    * @param members of a set, which stay as long as it does
    */
   private record Loaded(
       Adapter adapter,
       AdapterSet set,
       Labels headLabels,
+      List<Lineage.Member> content,
       long bytes,
       NDManager owner,
       List<Lease> members) {}
 
   /** An adapter's files, ready to be read. */
-  private record Opened(AdapterSource source, String version, Checkpoint checkpoint) {}
+  private record Opened(
+      AdapterSource source, String version, List<Lineage.Member> content, Checkpoint checkpoint) {}
 
   private static final class Entry {
     final AdapterRef ref;
@@ -388,6 +418,11 @@ final class AdapterStore implements AutoCloseable {
 
     Labels headLabels() {
       return loaded.headLabels;
+    }
+
+    /** What was loaded, member by member; none where the store takes no hashes. */
+    List<Lineage.Member> content() {
+      return loaded.content;
     }
 
     /** The adapter itself; null for a set. */

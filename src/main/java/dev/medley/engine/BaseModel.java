@@ -38,6 +38,7 @@ public final class BaseModel implements AutoCloseable {
   private final TextModel model;
   private final Precision precision;
   private final SentenceFiles sentenceFiles;
+  private String fingerprint; // taken when first asked for
 
   private BaseModel(
       Storage storage, Location folder, Head head, NDManager owner, Precision precision) {
@@ -86,6 +87,21 @@ public final class BaseModel implements AutoCloseable {
       throw new LoadException(
           folder.toString(), "its files have changed since they were read; start the job again");
     }
+  }
+
+  /**
+   * {@link SetManifest#fingerprint} of the files that this was made of; reads them when first
+   * asked.
+   *
+   * @throws LoadException where they have changed
+   */
+  synchronized String fingerprint() {
+    if (fingerprint == null) {
+      String found = SetManifest.fingerprint(storage, folder);
+      checkUnchanged();
+      fingerprint = found;
+    }
+    return fingerprint;
   }
 
   /** The model itself. */

@@ -2,6 +2,7 @@ package dev.medley.engine;
 
 import ai.djl.Device;
 import dev.medley.engine.EngineSpec.DeviceChoice;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.tensor.Torch;
@@ -54,7 +55,9 @@ public final class Engine implements AutoCloseable {
             ? GenerationSettings.of(base.storage(), base.folder(), asked)
             : null;
     this.tokenizer = base.tokenizer(spec.batching().maxLength(), spec.task());
-    this.store = new AdapterStore(base, storage, spec.adapters(), spec.adapterMemory());
+    this.store =
+        new AdapterStore(
+            base, storage, spec.adapters(), spec.adapterMemory(), spec.has(Extra.LINEAGE));
   }
 
   /**

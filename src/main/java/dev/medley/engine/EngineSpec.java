@@ -18,6 +18,7 @@ import java.util.Set;
  *     0.7*math}
  * @param adapterMemory adapters that no batch uses are kept up to this many bytes, the longest
  *     unused go first
+ * @param extras what is done beside
  */
 public record EngineSpec(
     String base,
@@ -29,7 +30,8 @@ public record EngineSpec(
     Batching batching,
     Merging merging,
     long adapterMemory,
-    OnError onError)
+    OnError onError,
+    Set<Extra> extras)
     implements Serializable {
   /** 1 GiB. */
   public static final long ADAPTER_MEMORY = 1L << 30;
@@ -40,6 +42,33 @@ public record EngineSpec(
       throw new IllegalArgumentException(
           "adapter-memory: expected at least 0, got " + adapterMemory);
     }
+    extras = Set.copyOf(extras);
+  }
+
+  /** Without extras. */
+  public EngineSpec(
+      String base,
+      Task task,
+      Map<String, AdapterSource> adapters,
+      Map<String, List<String>> sets,
+      Precision dtype,
+      DeviceChoice device,
+      Batching batching,
+      Merging merging,
+      long adapterMemory,
+      OnError onError) {
+    this(
+        base,
+        task,
+        adapters,
+        sets,
+        dtype,
+        device,
+        batching,
+        merging,
+        adapterMemory,
+        onError,
+        Set.of());
   }
 
   /** Defaults for everything but the base and the task. */
@@ -69,7 +98,8 @@ public record EngineSpec(
         batching,
         merging,
         adapterMemory,
-        onError);
+        onError,
+        extras);
   }
 
   /** The same with other named sets. */
@@ -84,7 +114,8 @@ public record EngineSpec(
         batching,
         merging,
         adapterMemory,
-        onError);
+        onError,
+        extras);
   }
 
   /**
@@ -117,31 +148,90 @@ public record EngineSpec(
   /** The same with rows put together otherwise. */
   public EngineSpec with(Batching otherBatching) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, otherBatching, merging, adapterMemory, onError);
+        base,
+        task,
+        adapters,
+        sets,
+        dtype,
+        device,
+        otherBatching,
+        merging,
+        adapterMemory,
+        onError,
+        extras);
   }
 
   /** The same with changes merged otherwise. */
   public EngineSpec with(Merging otherMerging) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, otherMerging, adapterMemory, onError);
+        base,
+        task,
+        adapters,
+        sets,
+        dtype,
+        device,
+        batching,
+        otherMerging,
+        adapterMemory,
+        onError,
+        extras);
   }
 
   /** The same with other room for adapters that no batch uses. */
   public EngineSpec withAdapterMemory(long bytes) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, merging, bytes, onError);
+        base, task, adapters, sets, dtype, device, batching, merging, bytes, onError, extras);
   }
 
   /** The same in another precision. */
   public EngineSpec with(Precision otherDtype) {
     return new EngineSpec(
-        base, task, adapters, sets, otherDtype, device, batching, merging, adapterMemory, onError);
+        base,
+        task,
+        adapters,
+        sets,
+        otherDtype,
+        device,
+        batching,
+        merging,
+        adapterMemory,
+        onError,
+        extras);
   }
 
   /** The same with another fate of rows in error. */
   public EngineSpec with(OnError otherOnError) {
     return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, merging, adapterMemory, otherOnError);
+        base,
+        task,
+        adapters,
+        sets,
+        dtype,
+        device,
+        batching,
+        merging,
+        adapterMemory,
+        otherOnError,
+        extras);
+  }
+
+  /** The same with one extra more. */
+  public EngineSpec with(Extra extra) {
+    Set<Extra> more = new HashSet<>(extras);
+    more.add(extra);
+    return new EngineSpec(
+        base, task, adapters, sets, dtype, device, batching, merging, adapterMemory, onError, more);
+  }
+
+  /** Whether it is among the extras. */
+  boolean has(Extra extra) {
+    return extras.contains(extra);
+  }
+
+  /** What costs time and is not done unless somebody asks for it. */
+  public enum Extra {
+    /** Each result says where it comes from. */
+    LINEAGE
   }
 
   /** What a row that cannot be scored does. */

@@ -6,6 +6,8 @@ import dev.medley.adapter.AdapterSet;
 import dev.medley.adapter.LowRankBank;
 import dev.medley.adapter.RowGroups;
 import dev.medley.engine.AdapterStore.Lease;
+import dev.medley.engine.Origins.Applied;
+import dev.medley.engine.Planner.Mode;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.RowReader.Row;
 import dev.medley.model.TextModel;
@@ -51,6 +53,7 @@ final class Generator implements Results {
   private final Runnable beforeBatch;
   private final Batching batching;
   private final Sampler sampler;
+  private final Origins origins;
   private final ArrayDeque<Row> order = new ArrayDeque<>(); // read and not given back
   private final ArrayDeque<Running> waiting = new ArrayDeque<>();
   private final Map<AdapterRef, Long> places = new HashMap<>(); // of sets, by when they came
@@ -67,6 +70,7 @@ final class Generator implements Results {
     this.beforeBatch = beforeBatch;
     this.batching = engine.spec().batching();
     this.sampler = new Sampler(engine.generation());
+    this.origins = new Origins(engine);
   }
 
   @Override
@@ -86,7 +90,7 @@ final class Generator implements Results {
       while (order.isEmpty() || order.peek().result == null) {
         engine.whileOpen(this::step);
       }
-      return order.poll().result;
+      return origins.of(order.poll());
     } catch (RuntimeException | Error e) { // whoever caught it and went on would miss rows
       close();
       throw e;
@@ -248,6 +252,7 @@ final class Generator implements Results {
     row.forget();
     int most = (int) Math.min(wanted, cache.places());
     if (row.tokens.size() > most) {
+      row.note();
       fail(row, Code.TEXT_TOO_LONG, tooLarge(row.tokens.size()));
     } else {
       row.slot = cache.take(most);
@@ -308,6 +313,7 @@ final class Generator implements Results {
       Running row = rows.get(i);
       if (likeliest[i] < 0) {
         String found = "expected finite logits, found NaN or infinity at token ";
+        row.note();
         fail(row, Code.LOGITS_NOT_FINITE, found + row.tokens.size());
       } else if (row.continuation.isGreedy()) {
         row.accept(likeliest[i]);
@@ -401,11 +407,20 @@ final class Generator implements Results {
       return cached == tokens.size();
     }
 
+    /** For its lineage. */
+    void note() {
+      boolean isBase = row.choice.adapter() == null;
+      row.applied =
+          new Applied(
+              isBase ? Mode.BASE : Mode.ADDED, isBase ? List.of() : lease.content(), tokens.size());
+    }
+
     void accept(long token) {
       tokens.add(token);
       continuation.accept(token);
       if (continuation.isFinished()) {
         row.result = new Result(continuation.prediction(), null);
+        note();
       }
     }
 

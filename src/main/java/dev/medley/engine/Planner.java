@@ -1,6 +1,7 @@
 package dev.medley.engine;
 
 import dev.medley.adapter.Work;
+import java.util.Locale;
 import java.util.function.Supplier;
 
 /** Chooses how a set is applied to the rows of a run. */
@@ -18,7 +19,12 @@ final class Planner {
     /** Merged once, for all batches of its run. */
     MERGED,
     /** Merged anew for each product. */
-    SCRATCH
+    SCRATCH;
+
+    /** As a {@link Lineage} has it. */
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.medley.engine;
 import dev.medley.adapter.AdapterSet;
 import dev.medley.engine.AdapterStore.Lease;
 import dev.medley.engine.EngineSpec.OnError;
+import dev.medley.engine.Origins.Applied;
 import dev.medley.engine.RowError.Code;
 import dev.medley.io.LoadException;
 import dev.medley.io.Nearest;
@@ -68,6 +69,7 @@ final class RowReader {
 
   private Row read(Request request) {
     Row row = rowOf(request);
+    row.asked = request.error() == null ? request.adapter() : null;
     row.position = position++;
     if (row.result != null) {
       failIfAsked(row);
@@ -264,7 +266,9 @@ final class RowReader {
     final Tokens tokens;
     final Long seed; // its own; null for none
     final int characters;
+    List<String> asked; // by the adapter column; null where nobody knows
     long position;
+    Applied applied; // by a forward pass; null for none
     Result result;
 
     Row(Result result) {

@@ -8,6 +8,8 @@ import dev.medley.adapter.RowGroups;
 import dev.medley.engine.Batches.Batch;
 import dev.medley.engine.Batches.Part;
 import dev.medley.engine.Leases.Leased;
+import dev.medley.engine.Origins.Applied;
+import dev.medley.engine.Planner.Mode;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.RowReader.Row;
 import dev.medley.model.Labels;
@@ -50,6 +52,7 @@ final class Scorer implements Results {
   private final Lookahead ahead = new Lookahead();
   private final Planner planner;
   private final MergeMemory memory;
+  private final Origins origins;
   private final ArrayDeque<Row> read = new ArrayDeque<>();
   private Future<List<Row>> coming; // rows after those; null where none are being read
   private boolean broken;
@@ -62,6 +65,7 @@ final class Scorer implements Results {
     this.batching = engine.spec().batching();
     this.planner = engine.planner();
     this.memory = engine.mergeMemory();
+    this.origins = new Origins(engine);
   }
 
   @Override
@@ -165,7 +169,7 @@ final class Scorer implements Results {
         forward(plan.get(next++), window, adapters);
       }
     }
-    window.forEach(row -> ready.add(row.result));
+    window.forEach(row -> ready.add(origins.of(row)));
   }
 
   private List<Batch> plan(List<Batches.Row> rows, Comparator<Integer> order) {
@@ -214,10 +218,13 @@ final class Scorer implements Results {
       List<Row> ofPart = part.rows().stream().map(row -> window.get(row.index())).toList();
       AdapterRef ref = ofPart.get(0).choice.adapter();
       AdapterSet set = ref == null ? AdapterSet.BASE : adapters.get(ref).lease().set();
+      Mode mode = ref == null ? Mode.BASE : planner.mode(set.work(), part.run());
       if (ref != null) {
         labels.put(set, adapters.get(ref).lease().headLabels());
-        merged.put(set, memory.of(planner.mode(set.work(), part.run()), set));
+        merged.put(set, memory.of(mode, set));
       }
+      List<Lineage.Member> content = ref == null ? List.of() : adapters.get(ref).lease().content();
+      ofPart.forEach(row -> row.applied = new Applied(mode, content, row.tokens.ids().length));
       rows.addAll(ofPart);
       sets.addAll(Collections.nCopies(ofPart.size(), set));
     }

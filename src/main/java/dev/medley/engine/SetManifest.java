@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
  * A mixed set saved in a folder of its own, as {@code mixed_set.json}: which adapters in which
@@ -98,14 +99,20 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
    * Another split into files is another base.
    */
   public static String fingerprint(Storage storage, Location base) {
+    return hashOf(
+        storage, base, name -> name.equals("config.json") || name.endsWith(".safetensors"));
+  }
+
+  /** Of the hashes and names of a folder's files that pass. */
+  static String hashOf(Storage storage, Location folder, Predicate<String> passes) {
     StringBuilder files = new StringBuilder();
-    storage.list(base).stream()
-        .filter(name -> name.equals("config.json") || name.endsWith(".safetensors"))
+    storage.list(folder).stream()
+        .filter(passes)
         .sorted()
         .forEach(
             name ->
                 files
-                    .append(Sha256.of(storage.fetch(base.resolve(name))))
+                    .append(Sha256.of(storage.fetch(folder.resolve(name))))
                     .append("  ")
                     .append(name)
                     .append('\n'));

@@ -79,6 +79,16 @@ final class HoconObject {
     return optional(key, "a string", this::text, orElse);
   }
 
+  /** Text, or a boolean as one, for a key that may be either. */
+  String text(String key, String orElse) {
+    String expected = "true, false or a string";
+    return optional(
+        key,
+        expected,
+        value -> value.unwrapped() instanceof Boolean ? value.unwrapped().toString() : text(value),
+        orElse);
+  }
+
   /** One of some words; when missing a problem, and the first of them. */
   String word(String key, List<String> words) {
     return required(key, oneOf(words), value -> word(value, words), words.get(0));

@@ -90,11 +90,17 @@ record JobConf(
    * Where scored rows go.
    *
    * @param column of predictions
+   * @param lineage the column of where they come from; null for none
    * @param mode Spark's save mode
    * @param options of Spark's writer
    */
   record Output(
-      Format format, String path, String column, String mode, Map<String, String> options) {}
+      Format format,
+      String path,
+      String column,
+      String lineage,
+      String mode,
+      Map<String, String> options) {}
 
   /**
    * Reads a file with {@code key=value} words laid over it.
@@ -319,8 +325,19 @@ record JobConf(
               + " read, found "
               + path);
     }
+    String column = output.string("column", "prediction");
     return new Output(
-        format, path, output.string("column", "prediction"), mode, output.options("options"));
+        format, path, column, lineage(output, column), mode, output.options("options"));
+  }
+
+  /** True and false, or a name. */
+  private static String lineage(HoconObject output, String prediction) {
+    String word = output.text("lineage", "false");
+    return switch (word) {
+      case "false" -> null;
+      case "true" -> prediction + "_lineage";
+      default -> word;
+    };
   }
 
   private static boolean overlap(String output, String input) {
@@ -433,7 +450,8 @@ record JobConf(
         input.completion(),
         input.seed(),
         input.adapter(),
-        output.column());
+        output.column(),
+        output.lineage());
   }
 
   private EngineSpec spec(Map<String, AdapterSource> sources) {

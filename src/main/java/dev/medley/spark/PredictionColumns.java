@@ -1,6 +1,7 @@
 package dev.medley.spark;
 
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.engine.Lineage;
 import dev.medley.engine.Prediction;
 import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Prediction.Embedding;
@@ -20,6 +21,13 @@ import org.apache.spark.sql.types.DataType;
 final class PredictionColumns {
   /** Of the error column. */
   static final DataType ERROR = DataType.fromDDL("struct<code:string,message:string>");
+
+  /** Of the lineage column. */
+  static final DataType LINEAGE =
+      DataType.fromDDL(
+          "struct<base:string,adapter_set:string,adapters:array<struct<name:string,weight:double,"
+              + "sha256:string,config_sha256:string>>,version:string,mode:string,device:string,"
+              + "tokens:int,truncated:boolean>");
 
   private static final DataType EMBEDDING = DataType.fromDDL("array<float>");
   private static final DataType CLASSIFICATION =
@@ -86,6 +94,26 @@ final class PredictionColumns {
           scored.isGreedy());
     }
     return null;
+  }
+
+  static Row value(Lineage lineage) {
+    return RowFactory.create(
+        lineage.base(),
+        lineage.adapterSet(),
+        lineage.adapters() == null ? null : adapters(lineage),
+        lineage.version(),
+        lineage.mode(),
+        lineage.device(),
+        lineage.tokens(),
+        lineage.truncated());
+  }
+
+  private static Object[] adapters(Lineage lineage) {
+    return lineage.adapters().stream()
+        .map(
+            each ->
+                RowFactory.create(each.name(), each.weight(), each.sha256(), each.configSha256()))
+        .toArray();
   }
 
   /** An error; null for none. */

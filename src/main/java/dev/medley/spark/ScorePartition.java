@@ -116,12 +116,16 @@ record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCou
   }
 
   private static Row scored(Row row, Result result) {
-    Object[] values = new Object[row.size() + 2];
+    boolean isTraced = result.lineage() != null;
+    Object[] values = new Object[row.size() + (isTraced ? 3 : 2)];
     for (int i = 0; i < row.size(); i++) {
       values[i] = row.get(i);
     }
     values[row.size()] = PredictionColumns.value(result.prediction());
     values[row.size() + 1] = PredictionColumns.value(result.error());
+    if (isTraced) {
+      values[row.size() + 2] = PredictionColumns.value(result.lineage());
+    }
     return RowFactory.create(values);
   }
 }

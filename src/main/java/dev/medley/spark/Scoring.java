@@ -3,6 +3,7 @@ package dev.medley.spark;
 import dev.medley.engine.AdapterSource;
 import dev.medley.engine.BaseModel;
 import dev.medley.engine.EngineSpec;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextGeneration;
 import dev.medley.engine.TextScoring;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -97,7 +99,8 @@ public final class Scoring {
     StructType out = schema(in, spec.task(), columns);
     boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);
     SparkSession session = rows.sparkSession();
-    EngineSpec absolute = withAbsolutePaths(spec);
+    EngineSpec absolute =
+        withAbsolutePaths(columns.lineage() == null ? spec : spec.with(Extra.LINEAGE));
     Configuration conf = hadoop(session);
     Storage storage = ExecutorEngines.OF_THIS_JVM.storage(conf);
     SharedSpec shared =
@@ -151,8 +154,12 @@ public final class Scoring {
    */
   public static StructType schema(StructType in, Task task, ScoringColumns columns) {
     orThrow(problems(in, task, columns));
-    return in.add(columns.prediction(), PredictionColumns.type(task), true)
-        .add(columns.error(), PredictionColumns.ERROR, true);
+    StructType out =
+        in.add(columns.prediction(), PredictionColumns.type(task), true)
+            .add(columns.error(), PredictionColumns.ERROR, true);
+    return columns.lineage() == null
+        ? out
+        : out.add(columns.lineage(), PredictionColumns.LINEAGE, true);
   }
 
   static List<String> problems(StructType in, Task task, ScoringColumns columns) {
@@ -169,7 +176,7 @@ public final class Scoring {
     if (!(task instanceof TextScoring)) {
       checkNone("completion", columns.completion(), task, TextScoring.AUTO, problems);
     }
-    for (String name : List.of(columns.prediction(), columns.error())) {
+    for (String name : columns.added()) {
       // names that differ in case alone are one name to Spark
       Arrays.stream(in.fieldNames())
           .filter(name::equalsIgnoreCase)
@@ -180,7 +187,15 @@ public final class Scoring {
                           + name
                           + ": expected a new name, found input column "
                           + other
-                          + "; choose another name for the prediction"));
+                          + "; choose another name for the "
+                          + (name.equals(columns.lineage()) ? "lineage" : "prediction")));
+    }
+    if (Stream.of(columns.prediction(), columns.error())
+        .anyMatch(name -> name.equalsIgnoreCase(columns.lineage()))) {
+      problems.add(
+          "lineage column "
+              + columns.lineage()
+              + ": expected another name than those of the prediction and its error");
     }
     return problems;
   }

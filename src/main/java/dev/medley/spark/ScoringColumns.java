@@ -1,6 +1,7 @@
 package dev.medley.spark;
 
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * Names of the columns that scoring reads and writes. Names are exact: a dot in one is part of it.
@@ -13,9 +14,16 @@ import java.io.Serializable;
  * @param seed of an integer type: a row's own seed, for text generation; null for none
  * @param adapter of type string or {@code array<string>}; null for every row under the base alone
  * @param prediction to be added
+ * @param lineage to be added: where a row's prediction comes from; null for none
  */
 public record ScoringColumns(
-    String text, String messages, String completion, String seed, String adapter, String prediction)
+    String text,
+    String messages,
+    String completion,
+    String seed,
+    String adapter,
+    String prediction,
+    String lineage)
     implements Serializable {
   /**
    * Throws IllegalArgumentException for a name that is missing or blank, and for both texts and
@@ -33,6 +41,18 @@ public record ScoringColumns(
     optional("seed", seed);
     optional("adapter", adapter);
     named("prediction", prediction);
+    optional("lineage", lineage);
+  }
+
+  /** Without lineage. */
+  public ScoringColumns(
+      String text,
+      String messages,
+      String completion,
+      String seed,
+      String adapter,
+      String prediction) {
+    this(text, messages, completion, seed, adapter, prediction, null);
   }
 
   /** Texts. */
@@ -47,12 +67,22 @@ public record ScoringColumns(
 
   /** The same with completions of the texts, which are prompts then. */
   public ScoringColumns withCompletion(String column) {
-    return new ScoringColumns(text, messages, column, seed, adapter, prediction);
+    return new ScoringColumns(text, messages, column, seed, adapter, prediction, lineage);
   }
 
   /** The same with seeds. */
   public ScoringColumns withSeed(String column) {
-    return new ScoringColumns(text, messages, completion, column, adapter, prediction);
+    return new ScoringColumns(text, messages, completion, column, adapter, prediction, lineage);
+  }
+
+  /** The same with a column of lineage; null for none. */
+  public ScoringColumns withLineage(String column) {
+    return new ScoringColumns(text, messages, completion, seed, adapter, prediction, column);
+  }
+
+  /** The columns that are added, in their order. */
+  List<String> added() {
+    return lineage == null ? List.of(prediction, error()) : List.of(prediction, error(), lineage);
   }
 
   /** The column beside the prediction that says what is wrong with a row. */

@@ -359,7 +359,8 @@ public final class TextGenerator extends TextTransformer<TextGenerator> {
     ScoringColumns columns =
         getMessagesCol() == null
             ? super.columns()
-            : ScoringColumns.ofChats(getMessagesCol(), getAdapterCol(), getOutputCol());
+            : ScoringColumns.ofChats(getMessagesCol(), getAdapterCol(), getOutputCol())
+                .withLineage(getLineageCol());
     return columns.withSeed(getSeedCol());
   }
 

@@ -50,6 +50,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   private final Param<String> inputCol;
   private final Param<String> outputCol;
   private final Param<String> adapterCol;
+  private final Param<String> lineageCol;
   private final Param<String> model;
   private final Param<String> adapters;
   private final Param<String> sets;
@@ -77,6 +78,12 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
             "adapterCol",
             "column with the row's adapter: string or array<string>; null, empty or __base__ for the"
                 + " base alone");
+    lineageCol =
+        new Param<>(
+            this,
+            "lineageCol",
+            "column for where a prediction comes from: hashes of base and adapters, mode, device; none"
+                + " for no such column");
     model =
         new Param<>(this, "model", "path or URI of the base model: a folder as HuggingFace has it");
     adapters =
@@ -176,7 +183,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
 
   /** The columns that the parameters name. */
   ScoringColumns columns() {
-    return new ScoringColumns(getInputCol(), getAdapterCol(), getOutputCol());
+    return new ScoringColumns(getInputCol(), getAdapterCol(), getOutputCol())
+        .withLineage(getLineageCol());
   }
 
   /** Adds what is wrong with a subclass's own parameters. */
@@ -204,6 +212,10 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
 
   public Param<String> adapterCol() {
     return adapterCol;
+  }
+
+  public Param<String> lineageCol() {
+    return lineageCol;
   }
 
   public Param<String> model() {
@@ -280,6 +292,19 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   /** Null for none. */
   public String getAdapterCol() {
     return orNull(adapterCol);
+  }
+
+  /**
+   * Column for where a row's prediction comes from, a struct of {@link dev.medley.engine.Lineage}'s
+   * fields; without one, files are not hashed.
+   */
+  public T setLineageCol(String column) {
+    return with(lineageCol, column);
+  }
+
+  /** Null for none. */
+  public String getLineageCol() {
+    return orNull(lineageCol);
   }
 
   /** Path or URI of the base model's folder. */

@@ -97,7 +97,7 @@ class JobConfTest {
                 format = csv, path = "rows.csv", text = "body", adapter = "model"
                 options { header = true, sep = ";", some.nested.key = 3 }
               }
-              output { format = orc, path = "out", column = "found", mode = append, options { compression = zlib } }
+              output { format = orc, path = "out", column = "found", lineage = true, mode = append, options { compression = zlib } }
               on-error = fail
               device = gpu
               dtype = bfloat16
@@ -138,7 +138,13 @@ class JobConfTest {
                     null,
                     "model",
                     Map.of("header", "true", "sep", ";", "some.nested.key", "3")),
-                new Output(Format.ORC, "out", "found", "append", Map.of("compression", "zlib")),
+                new Output(
+                    Format.ORC,
+                    "out",
+                    "found",
+                    "found_lineage",
+                    "append",
+                    Map.of("compression", "zlib")),
                 OnError.FAIL,
                 DeviceChoice.GPU,
                 Precision.BFLOAT16,
@@ -160,7 +166,7 @@ class JobConfTest {
                 null,
                 Map.of(),
                 new Input(Format.JSON, "rows.jsonl", "text", null, null, null, "adapter", Map.of()),
-                new Output(Format.PARQUET, "out", "prediction", "error", Map.of()),
+                new Output(Format.PARQUET, "out", "prediction", null, "error", Map.of()),
                 OnError.ROW,
                 DeviceChoice.AUTO,
                 Precision.FLOAT32,
@@ -286,6 +292,17 @@ class JobConfTest {
           """)
   void oneProblemIsOneLine(String override, String problem) {
     assertThat(problems(SMALLEST, override)).containsExactly("command line: " + problem);
+  }
+
+  @Test
+  void lineageIsAskedForByTrueOrByAName() {
+    assertThat(load(SMALLEST, "output.lineage=true").columns().lineage())
+        .isEqualTo("prediction_lineage");
+    assertThat(load(SMALLEST, "output.lineage=from").columns().lineage()).isEqualTo("from");
+    assertThat(load(SMALLEST, "output.lineage=false").columns().lineage()).isNull();
+    assertThat(problems(SMALLEST, "output.lineage=[1]"))
+        .containsExactly(
+            "command line: medley.output.lineage: expected true, false or a string, found [1]");
   }
 
   @Test

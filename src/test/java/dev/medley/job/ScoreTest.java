@@ -157,6 +157,25 @@ class ScoreTest {
             RowFactory.create("9 !", "qv"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"json", "csv", "parquet", "orc"})
+  void rowsSayWhereTheyComeFrom(String format) {
+    CommandLineRun run =
+        score("output.format=" + format, "output.options.header=true", "output.lineage=true");
+    assertThat(run.err()).isEmpty();
+    Dataset<Row> out =
+        SESSION.spark().read().format(format).option("header", "true").load(folder + "/out");
+    Dataset<Row> lineage =
+        out.selectExpr(
+            "coalesce(adapter, '__base__') as adapter",
+            format.equals("csv")
+                ? "get_json_object(prediction_lineage, '$.adapter_set')"
+                : "prediction_lineage.adapter_set");
+    assertThat(lineage.collectAsList())
+        .hasSize(12)
+        .allSatisfy(row -> assertThat(row.getString(1)).isEqualTo(row.getString(0)));
+  }
+
   @Test
   void badRowsAreCountedByCodeAndTheRestIsScored() throws IOException {
     Files.write(
@@ -258,7 +277,12 @@ class ScoreTest {
     Rows.write(
         rows,
         new JobConf.Output(
-            JobConf.Format.CSV, folder + "/csv", "prediction", "error", Map.of("header", "true")));
+            JobConf.Format.CSV,
+            folder + "/csv",
+            "prediction",
+            null,
+            "error",
+            Map.of("header", "true")));
     assertThat(SESSION.spark().read().option("header", "true").csv(folder + "/csv").collectAsList())
         .containsExactly(RowFactory.create("x", "[1,2]"));
   }

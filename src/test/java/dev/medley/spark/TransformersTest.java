@@ -53,6 +53,7 @@ class TransformersTest {
           "completionCol",
           "doSample",
           "eosTokenIds",
+          "lineageCol",
           "maxNewTokens",
           "messagesCol",
           "minP",
@@ -100,6 +101,7 @@ class TransformersTest {
         .setInputCol("in")
         .setOutputCol("out")
         .setAdapterCol("who")
+        .setLineageCol("from")
         .setModel("hdfs://models/bert")
         .setAdapters(Map.of("a \"quoted\"", "path/of a"))
         .addAdapter("b", "path/b", "calm", "zornig ü")
