@@ -5,6 +5,7 @@ import dev.medley.engine.Validation;
 import dev.medley.engine.Validation.AdapterCheck;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
+import dev.medley.job.JobConf.Output;
 import dev.medley.spark.Scoring;
 import java.util.List;
 import org.apache.spark.sql.types.StructType;
@@ -39,7 +40,10 @@ final class JobCheck {
     }
     report("base", validation.problems(), conf.base() + " (" + conf.task().pipeline() + ")");
     input();
-    output();
+    output("output", conf.output());
+    if (conf.errors().output() != null) {
+      output("output.errors", conf.errors().output());
+    }
     report.row("problems", problems == 0 ? "none" : Integer.toString(problems));
     text.append(report);
   }
@@ -98,14 +102,15 @@ final class JobCheck {
     }
   }
 
-  private void output() {
-    String path = conf.output().path();
-    boolean taken = conf.output().mode().equals("error") && Rows.exist(path);
+  private void output(String key, Output output) {
+    String path = output.path();
+    boolean taken = output.mode().equals("error") && Rows.exist(path);
     List<String> found =
         taken
-            ? List.of("output.path: expected nothing there, since output.mode = error, found files")
+            ? List.of(
+                key + ".path: expected nothing there, since " + key + ".mode = error, found files")
             : List.of();
-    report("output", found, path + " (" + conf.output().format() + ")");
+    report(key, found, path + " (" + output.format() + ")");
   }
 
   private void report(String what, List<String> found, String fine) {

@@ -44,6 +44,7 @@ record JobConf(
     Map<String, List<String>> sets,
     Input input,
     Output output,
+    ErrorPolicy errors,
     OnError onError,
     DeviceChoice device,
     Precision dtype,
@@ -127,7 +128,10 @@ record JobConf(
     String adaptersFrom = adaptersFrom(medley);
     Task task = task(medley);
     Input input = input(medley, task);
-    Output output = output(medley, input);
+    HoconObject written = required(medley, "output");
+    Output output = output(written, input);
+    OnError onError =
+        OnError.valueOf(constant(medley.word("on-error", "row", List.of("row", "fail"))));
     if (input.adapter() == null && !(adapters.isEmpty() && adaptersFrom == null)) {
       medley.problem("adapters", "expected none where input.adapter = null, found some");
     }
@@ -139,7 +143,8 @@ record JobConf(
         sets(medley.object("sets")),
         input,
         output,
-        OnError.valueOf(constant(medley.word("on-error", "row", List.of("row", "fail")))),
+        errors(medley, written, input, output, onError),
+        onError,
         DeviceChoice.valueOf(
             constant(medley.word("device", "auto", List.of("auto", "cpu", "gpu")))),
         Precision.of(medley.word("dtype", "float32", List.of("float32", "bfloat16", "float16"))),
@@ -306,15 +311,8 @@ record JobConf(
     return column;
   }
 
-  private static Output output(HoconObject medley, Input input) {
-    HoconObject output = required(medley, "output");
-    Format format = format(output);
-    if (format == Format.TEXT) {
-      output.problem(
-          "format",
-          "expected json, csv, parquet or orc, found text: a line of text holds one string, no"
-              + " prediction beside its row");
-    }
+  private static Output output(HoconObject output, Input input) {
+    Format format = writable(output);
     List<String> modes = List.of("error", "overwrite", "append", "ignore");
     String mode = output.word("mode", "error", modes);
     String path = output.string("path");
@@ -328,6 +326,40 @@ record JobConf(
     String column = output.string("column", "prediction");
     return new Output(
         format, path, column, lineage(output, column), mode, output.options("options"));
+  }
+
+  private static ErrorPolicy errors(
+      HoconObject medley, HoconObject output, Input input, Output all, OnError onError) {
+    HoconObject errors = output.object("errors");
+    Double rate = medley.number("max-error-rate");
+    if (rate != null && !(rate >= 0 && rate <= 1)) {
+      medley.problem("max-error-rate", "expected a number from 0 to 1, found " + rate);
+    }
+    if (onError == OnError.FAIL && (errors != null || rate != null)) {
+      HoconObject where = errors == null ? medley : output;
+      where.problem(
+          errors == null ? "max-error-rate" : "errors",
+          "expected none where on-error = fail, which the first row in error does, found some");
+    }
+    return new ErrorPolicy(
+        errors == null ? null : errors(errors, input, all), rate == null ? 1 : rate);
+  }
+
+  private static Output errors(HoconObject errors, Input input, Output all) {
+    List<String> modes = List.of("error", "overwrite", "append", "ignore");
+    String mode = errors.word("mode", all.mode(), modes);
+    String path = errors.string("path");
+    if (overlap(path, all.path()) || mode.equals("overwrite") && overlap(path, input.path())) {
+      errors.problem(
+          "path", "expected a folder apart from output.path and input.path, found " + path);
+    }
+    return new Output(
+        errors.has("format") ? writable(errors) : all.format(),
+        path,
+        all.column(),
+        all.lineage(),
+        mode,
+        errors.options("options"));
   }
 
   /** True and false, or a name. */
@@ -384,6 +416,17 @@ record JobConf(
   private static Format format(HoconObject object) {
     List<String> formats = Arrays.stream(Format.values()).map(Format::toString).toList();
     return Format.valueOf(constant(object.word("format", formats)));
+  }
+
+  private static Format writable(HoconObject output) {
+    Format format = format(output);
+    if (format == Format.TEXT) {
+      output.problem(
+          "format",
+          "expected json, csv, parquet or orc, found text: a line of text holds one string, no"
+              + " prediction beside its row");
+    }
+    return format;
   }
 
   /** A path or URI that can be one; where it is not, a problem and the text as it stands. */

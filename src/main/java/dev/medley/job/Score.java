@@ -53,7 +53,7 @@ final class Score implements Callable<Integer> {
       Dataset<Row> scored =
           Scoring.score(rows, validation.spec(), conf.columns(), conf.adapterAffinity(), counters);
       try (Progress progress = progress(counters)) {
-        Rows.write(scored, conf.output());
+        conf.errors().write(scored, conf.output());
         summary(conf, counters, progress.seconds(), out);
       }
     }

@@ -145,6 +145,7 @@ class JobConfTest {
                     "found_lineage",
                     "append",
                     Map.of("compression", "zlib")),
+                ErrorPolicy.NONE,
                 OnError.FAIL,
                 DeviceChoice.GPU,
                 Precision.BFLOAT16,
@@ -167,6 +168,7 @@ class JobConfTest {
                 Map.of(),
                 new Input(Format.JSON, "rows.jsonl", "text", null, null, null, "adapter", Map.of()),
                 new Output(Format.PARQUET, "out", "prediction", null, "error", Map.of()),
+                ErrorPolicy.NONE,
                 OnError.ROW,
                 DeviceChoice.AUTO,
                 Precision.FLOAT32,
@@ -268,7 +270,7 @@ class JobConfTest {
                 + " found \"O\"",
             "job.conf:23: medley.zebra: unknown key; known here: adapter-affinity, adapter-memory,"
                 + " adapters, adapters-from, base, batch-size, batch-tokens, cache-memory, device, dtype,"
-                + " feature-extraction, input, max-length, merge-memory, merging, on-error, output,"
+                + " feature-extraction, input, max-error-rate, max-length, merge-memory, merging, on-error, output,"
                 + " sets, task, text-classification, text-generation, text-scoring,"
                 + " token-classification, truncation, window-rows",
             "job.conf:25: adapters: unknown key; known here: medley");
@@ -303,6 +305,49 @@ class JobConfTest {
     assertThat(problems(SMALLEST, "output.lineage=[1]"))
         .containsExactly(
             "command line: medley.output.lineage: expected true, false or a string, found [1]");
+  }
+
+  @Test
+  void rowsInErrorMayHaveAnOutputAndALimit() {
+    assertThat(load(SMALLEST, "output.errors.path=bad", "max-error-rate=0.25").errors())
+        .isEqualTo(
+            new ErrorPolicy(
+                new Output(Format.PARQUET, "bad", "prediction", null, "error", Map.of()), 0.25));
+    assertThat(
+            load(
+                    SMALLEST,
+                    "output.mode=append",
+                    "output.lineage=from",
+                    "output.errors={path=bad,format=json,options={compression=gzip}}")
+                .errors())
+        .isEqualTo(
+            new ErrorPolicy(
+                new Output(
+                    Format.JSON,
+                    "bad",
+                    "prediction",
+                    "from",
+                    "append",
+                    Map.of("compression", "gzip")),
+                1));
+    assertThat(problems(SMALLEST, "output.errors={}", "max-error-rate=1.5"))
+        .containsExactly(
+            "command line: medley.max-error-rate: expected a number from 0 to 1, found 1.5",
+            "command line: medley.output.errors.path: expected a string, found nothing");
+    assertThat(problems(SMALLEST, "output.errors.path=out/errors", "on-error=fail"))
+        .containsExactly(
+            "command line: medley.output.errors: expected none where on-error = fail, which the"
+                + " first row in error does, found some",
+            "command line: medley.output.errors.path: expected a folder apart from output.path and"
+                + " input.path, found out/errors");
+    assertThat(problems(SMALLEST, "max-error-rate=0", "on-error=fail"))
+        .containsExactly(
+            "command line: medley.max-error-rate: expected none where on-error = fail, which the"
+                + " first row in error does, found some");
+    assertThat(problems(SMALLEST, "output.errors={path=bad,format=text}"))
+        .containsExactly(
+            "command line: medley.output.errors.format: expected json, csv, parquet or orc, found"
+                + " text: a line of text holds one string, no prediction beside its row");
   }
 
   @Test
