@@ -23,6 +23,9 @@ public record AdapterRef(List<Member> members) {
   /** PEFT's word for the base model in {@code adapter_names}. */
   public static final String BASE = "__base__";
 
+  /** The base model alone. */
+  static final AdapterRef NONE = new AdapterRef(List.of());
+
   /** Size of the smallest weight. */
   private static final double LEAST = 1e-6;
 

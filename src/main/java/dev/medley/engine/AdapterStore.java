@@ -131,13 +131,18 @@ final class AdapterStore implements AutoCloseable {
     return bytes;
   }
 
+  /** {@link #lease(AdapterRef, Meter)} that nobody counts. */
+  Lease lease(AdapterRef ref) {
+    return lease(ref, new Meter());
+  }
+
   /**
    * An adapter or a set, loaded if need be, that stays until the lease is closed.
    *
    * @param ref at least one adapter; no named set
    * @throws LoadException when it cannot be loaded, or its members do not fit together
    */
-  Lease lease(AdapterRef ref) {
+  Lease lease(AdapterRef ref, Meter meter) {
     while (true) {
       Entry entry;
       boolean mine;
@@ -147,11 +152,13 @@ final class AdapterStore implements AutoCloseable {
         pin(entry);
       }
       if (mine) {
-        load(entry);
+        load(entry, meter);
+      } else {
+        meter.add(Metric.ADAPTER_HITS, 1);
       }
       try {
-        Lease lease = new Lease(this, entry, entry.loaded.join());
-        evict();
+        Lease lease = new Lease(this, entry, entry.loaded.join(), meter);
+        evict(meter);
         return lease;
       } catch (CompletionException e) {
         if (mine && e.getCause() instanceof LoadException problem) {
@@ -167,10 +174,14 @@ final class AdapterStore implements AutoCloseable {
     }
   }
 
-  private void load(Entry entry) {
+  private void load(Entry entry, Meter meter) {
     try {
+      long start = System.nanoTime();
       Loaded loaded =
-          entry.ref.isPlain() ? read(entry.ref.members().get(0).name()) : compile(entry.ref);
+          entry.ref.isPlain() ? read(entry.ref.members().get(0).name()) : compile(entry.ref, meter);
+      if (entry.ref.isPlain()) {
+        meter.load(loaded.bytes, System.nanoTime() - start);
+      }
       synchronized (this) {
         entry.bytes = loaded.bytes;
         bytes += entry.bytes;
@@ -196,7 +207,7 @@ final class AdapterStore implements AutoCloseable {
         e);
   }
 
-  private Loaded compile(AdapterRef ref) {
+  private Loaded compile(AdapterRef ref, Meter meter) {
     NDManager owner = base.owner().newSubManager();
     List<Lease> leases = new ArrayList<>();
     try {
@@ -204,7 +215,7 @@ final class AdapterStore implements AutoCloseable {
       List<Lineage.Member> content = new ArrayList<>();
       Labels labels = Labels.NONE;
       for (AdapterRef.Member member : ref.members()) {
-        Lease lease = lease(AdapterRef.of(member.name()));
+        Lease lease = lease(AdapterRef.of(member.name()), meter);
         leases.add(lease);
         Adapter adapter = lease.loaded.adapter;
         members.add(new MixedSet.Member(adapter, member.weight()));
@@ -321,7 +332,7 @@ final class AdapterStore implements AutoCloseable {
     }
   }
 
-  private void evict() {
+  private void evict(Meter meter) {
     List<NDManager> closing = new ArrayList<>();
     synchronized (this) {
       Entry oldest = oldest();
@@ -330,6 +341,7 @@ final class AdapterStore implements AutoCloseable {
         idleSets.remove(oldest);
         entries.remove(oldest.ref);
         bytes -= oldest.bytes;
+        meter.add(Metric.ADAPTER_EVICTIONS, 1);
         sets -= oldest.ref.isPlain() ? 0 : 1;
         Loaded loaded = oldest.loaded.join();
         closing.add(loaded.owner);
@@ -404,12 +416,14 @@ final class AdapterStore implements AutoCloseable {
     private final AdapterStore store;
     private final Entry entry;
     private final Loaded loaded;
+    private final Meter meter;
     private boolean closed;
 
-    private Lease(AdapterStore store, Entry entry, Loaded loaded) {
+    private Lease(AdapterStore store, Entry entry, Loaded loaded, Meter meter) {
       this.store = store;
       this.entry = entry;
       this.loaded = loaded;
+      this.meter = meter;
     }
 
     AdapterSet set() {
@@ -434,7 +448,7 @@ final class AdapterStore implements AutoCloseable {
     @Override
     public void close() {
       release();
-      store.evict();
+      store.evict(meter);
     }
 
     private void release() {

@@ -24,7 +24,11 @@ final class Batches {
    *
    * @param run all that the window has of the set
    */
-  record Part(int set, List<Row> rows, Planner.Run run) {}
+  record Part(int set, List<Row> rows, Planner.Run run) {
+    int tokens() {
+      return Batches.tokens(rows);
+    }
+  }
 
   /** Rows of one forward pass. */
   record Batch(List<Part> parts) {
@@ -33,7 +37,7 @@ final class Batches {
     }
 
     int tokens() {
-      return parts.stream().mapToInt(part -> Batches.tokens(part.rows)).sum();
+      return parts.stream().mapToInt(Part::tokens).sum();
     }
   }
 

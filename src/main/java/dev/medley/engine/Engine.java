@@ -124,9 +124,14 @@ public final class Engine implements AutoCloseable {
    * each forward pass, in the thread that asks for results.
    */
   public Results run(Iterator<Request> requests, Runnable beforeBatch) {
+    return run(requests, beforeBatch, new Meter());
+  }
+
+  /** The same, counted by a meter that no other thread looks at. */
+  public Results run(Iterator<Request> requests, Runnable beforeBatch, Meter meter) {
     return spec.task() instanceof OnePass task
-        ? new Scorer(this, task, requests, beforeBatch)
-        : new Generator(this, requests, beforeBatch);
+        ? new Scorer(this, task, requests, beforeBatch, meter)
+        : new Generator(this, requests, beforeBatch, meter);
   }
 
   /** Keeps the engine open for as long as a window takes. */
@@ -188,6 +193,11 @@ public final class Engine implements AutoCloseable {
   /** Memory for one thread's merged weights. */
   MergeMemory mergeMemory() {
     return new MergeMemory(base.owner(), spec.merging().memory() / base.precision().bytes());
+  }
+
+  /** What it computes on, as torch writes it: {@code cpu}, {@code cuda:0}. */
+  public String device() {
+    return LoadOptions.name(base.owner().getDevice());
   }
 
   /** How many adapters were read from files so far. */

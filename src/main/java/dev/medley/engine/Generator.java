@@ -54,6 +54,7 @@ final class Generator implements Results {
   private final Batching batching;
   private final Sampler sampler;
   private final Origins origins;
+  private final Meter meter;
   private final ArrayDeque<Row> order = new ArrayDeque<>(); // read and not given back
   private final ArrayDeque<Running> waiting = new ArrayDeque<>();
   private final Map<AdapterRef, Long> places = new HashMap<>(); // of sets, by when they came
@@ -63,7 +64,8 @@ final class Generator implements Results {
   private long arrivals;
   private boolean ended;
 
-  Generator(Engine engine, Iterator<Request> requests, Runnable beforeBatch) {
+  Generator(Engine engine, Iterator<Request> requests, Runnable beforeBatch, Meter meter) {
+    this.meter = meter;
     this.engine = engine;
     this.model = engine.base().model();
     this.reader = new RowReader(engine, requests);
@@ -201,7 +203,7 @@ final class Generator implements Results {
     }
     running.add(row); // from here on it gives back what it holds
     AdapterRef adapter = row.row.choice.adapter();
-    row.lease = adapter == null ? null : reader.lease(row.row);
+    row.lease = adapter == null ? null : reader.lease(row.row, meter);
     if (row.row.result != null) {
       row.endIfDone();
       running.remove(row);
@@ -279,6 +281,7 @@ final class Generator implements Results {
   }
 
   private void forward(NDManager scope) {
+    long start = System.nanoTime();
     List<Running> rows = new ArrayList<>();
     List<Part> parts = new ArrayList<>();
     for (Running row : pieces()) {
@@ -288,6 +291,7 @@ final class Generator implements Results {
     CausalBatch batch = CausalBatch.of(scope, parts, cache, engine.base().precision());
     RowGroups sets = RowGroups.of(rows.stream().map(Running::set).toList()).with(bank);
     NDArray hidden = model.hidden(batch, sets.ofTokens(batch.lengths())); // [n, h]
+    List<Meter.Part> measured = rows.stream().map(Running::measured).toList();
     List<Running> ready = new ArrayList<>();
     List<Long> last = new ArrayList<>();
     long end = 0;
@@ -303,6 +307,7 @@ final class Generator implements Results {
       RowGroups groups = RowGroups.of(ready.stream().map(Running::set).toList()).with(bank);
       choose(ready, model.nextTokens(Kernels.tokens(hidden, places), groups));
     }
+    meter.pass(measured, 0, System.nanoTime() - start);
   }
 
   /** logits [m, v] of the rows */
@@ -407,12 +412,19 @@ final class Generator implements Results {
       return cached == tokens.size();
     }
 
+    /** Its part of a step. */
+    Meter.Part measured() {
+      return new Meter.Part(row.ref().toString(), mode(), taken);
+    }
+
+    private Mode mode() {
+      return row.choice.adapter() == null ? Mode.BASE : Mode.ADDED;
+    }
+
     /** For its lineage. */
     void note() {
-      boolean isBase = row.choice.adapter() == null;
-      row.applied =
-          new Applied(
-              isBase ? Mode.BASE : Mode.ADDED, isBase ? List.of() : lease.content(), tokens.size());
+      List<Lineage.Member> content = mode() == Mode.BASE ? List.of() : lease.content();
+      row.applied = new Applied(mode(), content, tokens.size());
     }
 
     void accept(long token) {
@@ -421,6 +433,7 @@ final class Generator implements Results {
       if (continuation.isFinished()) {
         row.result = new Result(continuation.prediction(), null);
         note();
+        meter.rows(row.ref().toString(), 1, 0);
       }
     }
 

@@ -17,6 +17,7 @@ import java.util.concurrent.Future;
 final class Leases implements AutoCloseable {
   private final AdapterStore store;
   private final Lookahead ahead;
+  private final Meter meter;
   private final Map<AdapterRef, Leased> held = new HashMap<>();
   private final Map<AdapterRef, Future<?>> expected = new LinkedHashMap<>();
 
@@ -27,9 +28,10 @@ final class Leases implements AutoCloseable {
    */
   record Leased(Lease lease, LoadException problem) {}
 
-  Leases(AdapterStore store, Lookahead ahead) {
+  Leases(AdapterStore store, Lookahead ahead, Meter meter) {
     this.store = store;
     this.ahead = ahead;
+    this.meter = meter;
   }
 
   /** Begins to bring near what is not held. */
@@ -73,7 +75,7 @@ final class Leases implements AutoCloseable {
 
   private Leased lease(AdapterRef ref) {
     try {
-      return new Leased(store.lease(ref), null);
+      return new Leased(store.lease(ref, meter), null);
     } catch (LoadException e) {
       return new Leased(null, e);
     }

@@ -34,7 +34,7 @@ final class Origins {
         applied == null ? null : applied.adapters,
         Version.OF_THIS_LIBRARY,
         applied == null ? null : applied.mode.word(),
-        LoadOptions.name(engine.base().owner().getDevice()),
+        engine.device(),
         applied == null ? null : (Integer) applied.tokens,
         row.tokens == null ? null : (Boolean) row.tokens.isTruncated());
   }

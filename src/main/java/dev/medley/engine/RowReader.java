@@ -93,10 +93,10 @@ final class RowReader {
   }
 
   /** The row's adapters, or null with the row's error. */
-  Lease lease(Row row) {
+  Lease lease(Row row, Meter meter) {
     Lease lease;
     try {
-      lease = engine.store().lease(row.choice.adapter());
+      lease = engine.store().lease(row.choice.adapter(), meter);
     } catch (LoadException e) {
       fail(row, Result.failed(Code.ADAPTER_UNFIT, e.getMessage()));
       return null;
@@ -281,6 +281,11 @@ final class RowReader {
       this.tokens = tokens;
       this.seed = seed;
       this.characters = characters;
+    }
+
+    /** The set that it asks for; with no member for the base. */
+    AdapterRef ref() {
+      return choice.adapter == null ? AdapterRef.NONE : choice.adapter;
     }
 
     /** The adapters' names, the same for all spellings of a set; empty for the base. */

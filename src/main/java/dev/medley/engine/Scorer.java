@@ -53,11 +53,14 @@ final class Scorer implements Results {
   private final Planner planner;
   private final MergeMemory memory;
   private final Origins origins;
+  private final Meter meter;
   private final ArrayDeque<Row> read = new ArrayDeque<>();
   private Future<List<Row>> coming; // rows after those; null where none are being read
   private boolean broken;
 
-  Scorer(Engine engine, OnePass task, Iterator<Request> requests, Runnable beforeBatch) {
+  Scorer(
+      Engine engine, OnePass task, Iterator<Request> requests, Runnable beforeBatch, Meter meter) {
+    this.meter = meter;
     this.task = task;
     this.engine = engine;
     this.reader = new RowReader(engine, requests);
@@ -157,7 +160,7 @@ final class Scorer implements Results {
         Comparator.comparing((Integer number) -> !there.contains(number));
     List<Batch> plan = plan(good, order);
     int next = 0;
-    try (Leases leases = new Leases(engine.store(), ahead)) {
+    try (Leases leases = new Leases(engine.store(), ahead, meter)) {
       while (next < plan.size()) {
         beforeBatch.run();
         Map<AdapterRef, Leased> adapters = leases.take(adapters(plan, sets, next, next + 2));
@@ -169,6 +172,9 @@ final class Scorer implements Results {
         forward(plan.get(next++), window, adapters);
       }
     }
+    Map<AdapterRef, Integer> scored = new HashMap<>();
+    good.forEach(row -> scored.merge(window.get(row.index()).ref(), 1, Integer::sum));
+    scored.forEach((ref, rows) -> meter.rows(ref.toString(), rows, 1));
     window.forEach(row -> ready.add(origins.of(row)));
   }
 
@@ -214,6 +220,8 @@ final class Scorer implements Results {
     List<AdapterSet> sets = new ArrayList<>();
     Map<AdapterSet, Labels> labels = new HashMap<>();
     Map<AdapterSet, MergedWeights> merged = new HashMap<>();
+    List<Meter.Part> measured = new ArrayList<>();
+    long start = System.nanoTime();
     for (Part part : batch.parts()) {
       List<Row> ofPart = part.rows().stream().map(row -> window.get(row.index())).toList();
       AdapterRef ref = ofPart.get(0).choice.adapter();
@@ -224,6 +232,7 @@ final class Scorer implements Results {
         merged.put(set, memory.of(mode, set));
       }
       List<Lineage.Member> content = ref == null ? List.of() : adapters.get(ref).lease().content();
+      measured.add(new Meter.Part(ofPart.get(0).ref().toString(), mode, part.tokens()));
       ofPart.forEach(row -> row.applied = new Applied(mode, content, row.tokens.ids().length));
       rows.addAll(ofPart);
       sets.addAll(Collections.nCopies(ofPart.size(), set));
@@ -239,6 +248,8 @@ final class Scorer implements Results {
       NDArray hidden = engine.base().model().hidden(tokens, groups);
       Forward forward = new Forward(engine.base(), tokens, encoded, groups, labels);
       List<Prediction> predictions = task.predict(forward, hidden);
+      int places = tokens.rows() * tokens.width();
+      meter.pass(measured, places - batch.tokens(), System.nanoTime() - start);
       for (int i = 0; i < rows.size(); i++) {
         rows.get(i).result = new Result(predictions.get(i), warning(encoded.get(i)));
       }

@@ -35,20 +35,21 @@ record ErrorPolicy(Output output, double maxRate) {
    * Writes scored rows, each of which is scored once.
    *
    * @param all where rows go that are not in error, and the others where they have no output
+   * @return whether anything was; not where something is there already, and is to stay
    * @throws LoadException where an output is taken, before a row is scored
    * @throws TooManyErrorsException for too large a share; then no output is begun
    */
-  void write(Dataset<Row> scored, Output all) {
+  boolean write(Dataset<Row> scored, Output all) {
+    if (all.mode().equals("ignore") && Rows.exist(all.path())) {
+      return false;
+    }
     if (equals(NONE)) {
       Rows.write(scored, all);
-      return;
+      return true;
     }
     checkFree(all);
     if (output != null) {
       checkFree(output);
-    }
-    if (all.mode().equals("ignore") && Rows.exist(all.path())) {
-      return;
     }
     try (Staging staging = Staging.of(scored, all.path())) {
       Dataset<Row> rows = staging.rows();
@@ -61,6 +62,7 @@ record ErrorPolicy(Output output, double maxRate) {
         Rows.write(rows.filter(not(isError)), all); // last: then the job is complete
       }
     }
+    return true;
   }
 
   private static void checkFree(Output output) {

@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.function.Consumer;
-import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,21 +15,19 @@ import org.slf4j.LoggerFactory;
 final class Progress implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Progress.class);
 
-  private final LongSupplier rows;
-  private final LongSupplier adapterLoads;
+  private final Supplier<Counts> counts;
+  private final Timeline timeline = new Timeline(0.5);
   private final Consumer<String> show;
   private final Runnable end;
   private final long start = System.nanoTime();
   private final Thread thread;
 
+  /** What was done so far. */
+  record Counts(long rows, long tokens, long errors, long adapterLoads) {}
+
   private Progress(
-      LongSupplier rows,
-      LongSupplier adapterLoads,
-      Duration interval,
-      Consumer<String> show,
-      Runnable end) {
-    this.rows = rows;
-    this.adapterLoads = adapterLoads;
+      Supplier<Counts> counts, Duration interval, Consumer<String> show, Runnable end) {
+    this.counts = counts;
     this.show = show;
     this.end = end;
     thread = new Thread(() -> run(interval), "medley-progress");
@@ -38,23 +36,22 @@ final class Progress implements AutoCloseable {
   }
 
   /** Twice a second in place. */
-  static Progress onTerminal(LongSupplier rows, LongSupplier adapterLoads, PrintWriter err) {
-    return onTerminal(rows, adapterLoads, err, Duration.ofMillis(500));
+  static Progress onTerminal(Supplier<Counts> counts, PrintWriter err) {
+    return onTerminal(counts, err, Duration.ofMillis(500));
   }
 
-  static Progress onTerminal(
-      LongSupplier rows, LongSupplier adapterLoads, PrintWriter err, Duration interval) {
+  static Progress onTerminal(Supplier<Counts> counts, PrintWriter err, Duration interval) {
     Consumer<String> show =
         line -> {
           err.print('\r' + line + "\u001b[K"); // to the begin, and clear what is left of the line
           err.flush();
         };
-    return new Progress(rows, adapterLoads, interval, show, () -> show.accept(""));
+    return new Progress(counts, interval, show, () -> show.accept(""));
   }
 
   /** Every ten seconds. */
-  static Progress inLog(LongSupplier rows, LongSupplier adapterLoads) {
-    return new Progress(rows, adapterLoads, Duration.ofSeconds(10), log::info, () -> {});
+  static Progress inLog(Supplier<Counts> counts) {
+    return new Progress(counts, Duration.ofSeconds(10), log::info, () -> {});
   }
 
   /**
@@ -78,13 +75,24 @@ final class Progress implements AutoCloseable {
   }
 
   private String line() {
-    long done = rows.getAsLong();
+    Counts done = counts.get();
+    double seconds = seconds();
+    timeline.add(new Timeline.Point(seconds, done.rows, done.tokens));
     return String.format(
         Locale.ROOT,
-        "%d rows done, %.1f rows/s, %d adapters loaded",
-        done,
-        done / seconds(),
-        adapterLoads.getAsLong());
+        "%d rows done, %.1f rows/s, %.0f tokens/s, %d errors, %d adapters loaded",
+        done.rows,
+        done.rows / seconds,
+        done.tokens / seconds,
+        done.errors,
+        done.adapterLoads);
+  }
+
+  /** How far it was when, and where it is now, at its end. */
+  Timeline timeline() {
+    Counts done = counts.get();
+    timeline.end(new Timeline.Point(seconds(), done.rows, done.tokens));
+    return timeline;
   }
 
   /** Since the start. */

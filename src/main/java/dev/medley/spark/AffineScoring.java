@@ -2,6 +2,7 @@ package dev.medley.spark;
 
 import dev.medley.engine.EngineSpec;
 import dev.medley.io.Storage;
+import java.util.function.Consumer;
 import org.apache.spark.Dependency;
 import org.apache.spark.OneToOneDependency;
 import org.apache.spark.Partition;
@@ -45,6 +46,7 @@ final class AffineScoring extends RDD<Row> {
   private final transient MapPartitionsFunction<Row, Row> score;
   private final transient RowBytes in;
   private final transient RowBytes out;
+  private transient Consumer<String> decided = decision -> {};
   private transient RDD<Row> scored;
   private transient boolean inOrder;
 
@@ -75,6 +77,12 @@ final class AffineScoring extends RDD<Row> {
     this.out = new RowBytes(out);
   }
 
+  /** Tells what was decided, in words, before the first row is scored. */
+  AffineScoring telling(Consumer<String> listener) {
+    decided = listener;
+    return this;
+  }
+
   @Override
   public Partition[] getPartitions() {
     return scored().partitions();
@@ -102,11 +110,16 @@ final class AffineScoring extends RDD<Row> {
       RDD<Row> input = fresh.rdd();
       String reason = AffinityStep.reasonToStay(affinity, fresh, input.getNumPartitions());
       if (reason != null) {
-        LOG.info("Adapter affinity off: {}", reason);
+        say("off: " + reason);
       }
       scored = reason == null ? moved(fresh, input) : unmoved(input);
     }
     return scored;
+  }
+
+  private void say(String decision) {
+    LOG.info("Adapter affinity {}", decision);
+    decided.accept(decision);
   }
 
   private RDD<Row> unmoved(RDD<Row> input) {
@@ -115,7 +128,7 @@ final class AffineScoring extends RDD<Row> {
 
   private RDD<Row> moved(Dataset<Row> fresh, RDD<Row> input) {
     AffinityStep step = AffinityStep.of(fresh, input.getNumPartitions(), spec, columns, storage);
-    LOG.info("Adapter affinity {}", step.decision(affinity));
+    say(step.decision(affinity));
     if (!step.moves(affinity)) {
       return unmoved(input);
     }

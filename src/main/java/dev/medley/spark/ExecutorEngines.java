@@ -45,6 +45,7 @@ public final class ExecutorEngines {
   private final int mostIdle;
   private final Map<BaseKey, CompletableFuture<BaseModel>> bases = new ConcurrentHashMap<>();
   private final AtomicInteger baseLoads = new AtomicInteger();
+  private final MetricTotals totals = new MetricTotals();
   private final AtomicBoolean saidThreads = new AtomicBoolean();
   private final Map<EngineKey, Entry> engines = new HashMap<>();
   private long clock;
@@ -78,7 +79,6 @@ public final class ExecutorEngines {
     final Engine engine;
     int leases;
     long lastUse;
-    int reportedLoads;
 
     Entry(BaseKey base, Engine engine) {
       this.base = base;
@@ -98,6 +98,16 @@ public final class ExecutorEngines {
   /** How many bases were loaded so far. */
   public int baseLoads() {
     return baseLoads.get();
+  }
+
+  /** What tasks have done so far. */
+  MetricTotals totals() {
+    return totals;
+  }
+
+  /** Bytes that the adapters in memory take. */
+  synchronized long adapterBytes() {
+    return engines.values().stream().mapToLong(entry -> entry.engine.adapterBytes()).sum();
   }
 
   /** How many engines are open. */
@@ -212,13 +222,10 @@ public final class ExecutorEngines {
     }
   }
 
-  private synchronized int release(Entry entry) {
+  private synchronized void release(Entry entry) {
     entry.leases--;
     entry.lastUse = ++clock;
-    int loads = entry.engine.adapterLoads() - entry.reportedLoads;
-    entry.reportedLoads += loads;
     closeIdle();
-    return loads;
   }
 
   private void closeIdle() {
@@ -267,9 +274,9 @@ public final class ExecutorEngines {
       return entry.engine;
     }
 
-    /** Ends the lease, once; how many adapters were loaded since anybody's last lease ended. */
-    int close() {
-      return release(entry);
+    /** Ends the lease, once. */
+    void close() {
+      release(entry);
     }
   }
 }

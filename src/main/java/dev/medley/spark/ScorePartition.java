@@ -1,9 +1,12 @@
 package dev.medley.spark;
 
+import dev.medley.engine.Meter;
+import dev.medley.engine.Metric;
 import dev.medley.engine.Request;
 import dev.medley.engine.Result;
 import dev.medley.engine.Results;
 import dev.medley.engine.RowException;
+import dev.medley.engine.SetUses;
 import java.util.ArrayDeque;
 import java.util.Collections;
 import java.util.Iterator;
@@ -23,6 +26,9 @@ import org.apache.spark.util.TaskCompletionListener;
  */
 record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCounters counters)
     implements MapPartitionsFunction<Row, Row> {
+
+  /** Rows after which what was counted is passed on. */
+  private static final int COUNTED_TOGETHER = 64;
 
   @Override
   public Iterator<Row> call(Iterator<Row> rows) {
@@ -45,16 +51,21 @@ record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCou
     private final ExecutorEngines.Lease lease;
     private final TaskContext task;
     private final Results results;
+    private final Meter meter = new Meter();
+    private final MetricTotals totals = ExecutorEngines.OF_THIS_JVM.totals();
+    private final ScoringCounters.OfTask counts; // null for none
 
     /** Rows whose results are still to come. */
     private final ArrayDeque<Row> ahead = new ArrayDeque<>();
 
+    private int uncounted; // rows
     private boolean closed;
 
     Scored(Iterator<Row> rows, ExecutorEngines.Lease lease, TaskContext task) {
       this.lease = lease;
       this.task = task;
-      this.results = lease.engine().run(new Requests(rows), task::killTaskIfInterrupted);
+      this.results = lease.engine().run(new Requests(rows), task::killTaskIfInterrupted, meter);
+      this.counts = counters == null ? null : counters.ofTask(task, lease.engine().device());
     }
 
     @Override
@@ -73,10 +84,27 @@ record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCou
       } catch (RowException e) {
         throw new ScoringException(task.partitionId(), e);
       }
-      if (counters != null) {
-        counters.add(result);
+      meter.add(Metric.ROWS, 1);
+      if (result.error() != null) {
+        totals.add(result.error().code());
+      }
+      if (counts != null) {
+        counts.add(result);
+      }
+      if (++uncounted == COUNTED_TOGETHER) {
+        count();
       }
       return scored(ahead.remove(), result);
+    }
+
+    /** Passes on what the meter has. */
+    private void count() {
+      uncounted = 0;
+      if (counts != null) {
+        counts.take(meter, totals);
+      } else {
+        meter.drain(totals::add, new SetUses(1));
+      }
     }
 
     /** By Spark however the task ends: done, failed, killed, or left early. */
@@ -86,10 +114,8 @@ record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCou
       try {
         results.close(); // while the engine is certainly open
       } finally {
-        int adapterLoads = lease.close();
-        if (counters != null) {
-          counters.addAdapterLoads(adapterLoads);
-        }
+        count();
+        lease.close();
       }
     }
 

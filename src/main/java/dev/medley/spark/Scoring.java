@@ -114,7 +114,8 @@ public final class Scoring {
     Dataset<Row> scored =
         mayMove
             ? session.createDataFrame(
-                new AffineScoring(rows.toDF(), absolute, columns, affinity, storage, score, out),
+                new AffineScoring(rows.toDF(), absolute, columns, affinity, storage, score, out)
+                    .telling(counters == null ? decision -> {} : counters::decided),
                 out)
             : rows.toDF().mapPartitions(score, Encoders.row(out));
     return restored(scored, out);

@@ -1,49 +1,62 @@
 package dev.medley.spark;
 
+import dev.medley.engine.Meter;
+import dev.medley.engine.Metric;
 import dev.medley.engine.Result;
+import dev.medley.engine.RowError.Code;
+import dev.medley.engine.SetUses;
 import java.io.Serializable;
+import java.util.EnumMap;
 import java.util.Map;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.LongAccumulator;
 
 /**
  * Counts of a scoring run that a driver can read while it goes: Spark accumulators, which move when
- * a task ends. A task that runs again, because its output was lost or the Dataset is used twice
- * without a cache, counts again.
+ * a task succeeds. One that is tried again, or whose output was lost and is computed anew, counts
+ * once; a Dataset that is used twice without a cache counts twice.
  */
 public final class ScoringCounters implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  private final LongAccumulator rows;
-  private final LongAccumulator adapterLoads;
-  private final CodeCounts errors;
+  private final EnumMap<Metric, TaskSum> sums = new EnumMap<>(Metric.class);
+  private final NamedCounts errors = new NamedCounts();
+  private final NamedCounts places = new NamedCounts();
+  private final SetUseCounts sets = SetUseCounts.ofAllTasks();
+  private transient volatile String affinity; // on the driver alone
 
-  private ScoringCounters(LongAccumulator rows, LongAccumulator adapterLoads, CodeCounts errors) {
-    this.rows = rows;
-    this.adapterLoads = adapterLoads;
-    this.errors = errors;
-  }
+  private ScoringCounters() {}
 
   /** Counters at zero; Spark's UI shows them as {@code name rows} and so on. */
   public static ScoringCounters register(SparkSession session, String name) {
     SparkContext context = session.sparkContext();
-    CodeCounts errors = new CodeCounts();
-    context.register(errors, name + " errors");
-    return new ScoringCounters(
-        context.longAccumulator(name + " rows"),
-        context.longAccumulator(name + " adapter loads"),
-        errors);
+    ScoringCounters counters = new ScoringCounters();
+    for (Metric metric : Metric.values()) {
+      TaskSum sum = new TaskSum();
+      context.register(sum, name + " " + metric.word().replace('_', ' '));
+      counters.sums.put(metric, sum);
+    }
+    context.register(counters.errors, name + " errors");
+    context.register(counters.places, name + " devices");
+    context.register(counters.sets);
+    return counters;
+  }
+
+  /** Over all tasks that have succeeded. */
+  public long of(Metric metric) {
+    return sums.get(metric).value();
   }
 
   /** Rows that came out, those in error too. */
   public long rows() {
-    return rows.sum();
+    return of(Metric.ROWS);
   }
 
   /** Adapters read from files: one that is in an executor's memory already is not read again. */
   public long adapterLoads() {
-    return adapterLoads.sum();
+    return of(Metric.ADAPTER_LOADS);
   }
 
   /** Rows by the name of their error's code, warnings such as {@code TEXT_TRUNCATED} included. */
@@ -51,14 +64,84 @@ public final class ScoringCounters implements Serializable {
     return errors.value();
   }
 
-  void add(Result result) {
-    rows.add(1L);
-    if (result.error() != null) {
-      errors.add(result.error().code().name());
-    }
+  /** Rows in error, without warnings. */
+  public long errors() {
+    return errorsByCode().entrySet().stream()
+        .filter(code -> !Code.valueOf(code.getKey()).isWarning())
+        .mapToLong(Map.Entry::getValue)
+        .sum();
   }
 
-  void addAdapterLoads(int loads) {
-    adapterLoads.add((long) loads);
+  /** Rows by where they were scored: executor, host and device, such as {@code 1 node7 cuda:0}. */
+  public Map<String, Long> rowsByDevice() {
+    return places.value();
+  }
+
+  /** What each adapter set was used for. */
+  public SetUses sets() {
+    return sets.value();
+  }
+
+  /** Whether rows were moved to their adapters, and why; null where nobody has decided yet. */
+  public String affinity() {
+    return affinity;
+  }
+
+  /** Of its accumulator. */
+  long id(Metric metric) {
+    return sums.get(metric).id();
+  }
+
+  void decided(String decision) {
+    affinity = decision;
+  }
+
+  /**
+   * Also looks at tasks that are running, which tell their executor's heartbeat, every ten seconds
+   * unless Spark is told otherwise; until the listener is closed.
+   */
+  public RunningTasks watch(SparkSession session) {
+    return new RunningTasks(session.sparkContext(), sums);
+  }
+
+  /** Of one task, on its executor; for its thread alone. */
+  OfTask ofTask(TaskContext task, String device) {
+    sums.values().forEach(sum -> sum.begin(task));
+    errors.begin(task);
+    places.begin(task);
+    sets.begin(task);
+    String place = SparkEnv.get().executorId() + " " + host() + " " + device;
+    return new OfTask(place);
+  }
+
+  private static String host() {
+    return SparkEnv.get().blockManager().blockManagerId().host();
+  }
+
+  /** Where a task counts. */
+  final class OfTask {
+    private final String place;
+
+    private OfTask(String place) {
+      this.place = place;
+    }
+
+    void add(Result result) {
+      places.add(place);
+      if (result.error() != null) {
+        errors.add(result.error().code().name());
+      }
+    }
+
+    void take(Meter meter, MetricTotals totals) {
+      SetUses uses = new SetUses(SetUseCounts.OF_A_TASK);
+      meter.drain(
+          (metric, amount) -> {
+            sums.get(metric).add(amount);
+            totals.add(metric, amount);
+          },
+          uses);
+      sets.add(uses);
+    }
   }
 }

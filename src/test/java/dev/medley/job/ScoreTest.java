@@ -2,6 +2,8 @@ package dev.medley.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.medley.Fixtures;
 import dev.medley.engine.AdapterSource;
 import dev.medley.engine.Engine;
@@ -10,6 +12,7 @@ import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Request;
 import dev.medley.engine.Result;
 import dev.medley.engine.TextClassification;
+import dev.medley.engine.Version;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -102,9 +105,25 @@ class ScoreTest {
     assertThat(run.code()).isEqualTo(Medley.OK);
     assertThat(run.out()) // none of the three is loaded where another test's engine has it
         .matches(
-            "rows             12\nerrors           0\nwarnings         0\n"
-                + "adapters loaded  [0-3]\nseconds          [0-9.]+\nrows/s           [0-9.]+\n"
-                + "output           .*/out \\(json\\)\n".replace(".*", "(?s).*"));
+            """
+            rows             12
+            errors           0
+            warnings         0
+            tokens           [0-9]+, and [0-9]+ of padding for heads
+            forward passes   [1-9][0-9]* in [0-9]+ ms: base in 1, added in .*
+            adapters loaded  [0-3], .* in [0-9]+ ms; in memory [0-9]+ times, evicted 0
+            seconds          [0-9.]+
+            rows/s           [0-9.]+
+            tokens/s         [0-9.]+
+            output           (?s).*/out \\(json\\)
+
+            SET            ROWS  TOKENS  MS
+            .*"""
+                .stripTrailing());
+    assertThat(run.out())
+        .containsPattern("__base__ +3 ")
+        .containsPattern("qv +3 ")
+        .containsPattern("head-7-labels +3 ");
     List<Row> rows = SESSION.spark().read().json(folder + "/out").orderBy("id").collectAsList();
     List<Classification> expected = expected();
     assertThat(rows).hasSize(12);
@@ -174,6 +193,53 @@ class ScoreTest {
     assertThat(lineage.collectAsList())
         .hasSize(12)
         .allSatisfy(row -> assertThat(row.getString(1)).isEqualTo(row.getString(0)));
+  }
+
+  @Test
+  void whatTheRunDidIsLeftInTheOutput() throws IOException {
+    List<String> lines = new ArrayList<>(Files.readAllLines(folder.resolve("rows.jsonl")));
+    lines.add("{\"id\": 12, \"text\": \"a dog\", \"adapter\": \"qw\"}");
+    Files.write(folder.resolve("rows.jsonl"), lines);
+    assertThat(score("output.options.password=hunter2").code()).isEqualTo(Medley.OK);
+    assertThat(SESSION.spark().read().json(folder + "/out").columns())
+        .doesNotContain("format", "metrics");
+    assertThat(SESSION.spark().read().json(folder + "/out").count()).isEqualTo(13);
+
+    Path file = folder.resolve("out/" + RunMetrics.FILE);
+    assertThat(file).content().doesNotContain("hunter2");
+    JsonNode json = new ObjectMapper().readTree(file.toFile());
+    assertThat(json.path("format").asText()).isEqualTo("medley-metrics");
+    assertThat(json.path("version").asInt()).isEqualTo(1);
+    assertThat(json.at("/versions/medley").asText()).isEqualTo(Version.OF_THIS_LIBRARY);
+    assertThat(json.at("/versions/spark").asText()).isEqualTo(SESSION.spark().version());
+    assertThat(json.at("/job/base").asText()).isEqualTo(BASE);
+    assertThat(json.at("/job/output/options/0").asText()).isEqualTo("password");
+    assertThat(json.at("/metrics/rows").asLong()).isEqualTo(13);
+    assertThat(json.at("/metrics/tokens").asLong()).isPositive();
+    assertThat(json.at("/errors/ADAPTER_UNKNOWN").asLong()).isEqualTo(1);
+    assertThat(json.path("warnings")).isEmpty();
+    assertThat(json.path("sets"))
+        .extracting(set -> set.path("set").asText() + " " + set.path("rows").asInt())
+        .containsExactlyInAnyOrder("__base__ 3", "qv 3", "head-7-labels 3", "head-2-labels 3");
+    long tokens = 0;
+    for (JsonNode set : json.path("sets")) {
+      tokens += set.path("tokens").asLong();
+    }
+    assertThat(tokens).isEqualTo(json.at("/metrics/tokens").asLong());
+    assertThat(json.at("/other_sets/rows").asLong()).isZero();
+    assertThat(json.at("/plan/forecast/sets"))
+        .extracting(set -> set.path("set").asText())
+        .contains("__base__", "qv");
+    assertThat(json.at("/devices/0/device").asText()).isEqualTo("cpu");
+    assertThat(json.at("/devices/0/executor").asText()).isEqualTo("driver");
+    assertThat(json.at("/devices/0/rows").asLong()).isEqualTo(13);
+    JsonNode end = json.path("timeline").get(json.path("timeline").size() - 1);
+    assertThat(end.path("rows").asLong()).isEqualTo(13);
+    assertThat(end.path("seconds").asDouble()).isEqualTo(json.path("seconds").asDouble());
+
+    byte[] before = Files.readAllBytes(file);
+    assertThat(score("output.mode=ignore").code()).isEqualTo(Medley.OK);
+    assertThat(file).hasBinaryContent(before);
   }
 
   @Test

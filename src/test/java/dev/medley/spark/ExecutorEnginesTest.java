@@ -95,17 +95,6 @@ class ExecutorEnginesTest {
   }
 
   @Test
-  void leaseSaysOnceWhatWasLoaded() {
-    ExecutorEngines engines = new ExecutorEngines(1);
-    var first = engines.lease(EMBED, VERSIONS, STORAGE, Device.cpu());
-    var second = engines.lease(EMBED, VERSIONS, STORAGE, Device.cpu());
-    first.engine().run(List.of(Request.of("a dog", "feature")));
-    second.engine().run(List.of(Request.of("a dog", "feature")));
-    assertThat(first.close() + second.close()).isEqualTo(1);
-    assertThat(engines.lease(EMBED, VERSIONS, STORAGE, Device.cpu()).close()).isZero();
-  }
-
-  @Test
   void failedLoadIsForgotten(@TempDir Path folder) throws Exception {
     ExecutorEngines engines = new ExecutorEngines(1);
     Path model = LocalSpark.freshModel("bert", folder);

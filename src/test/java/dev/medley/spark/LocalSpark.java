@@ -45,6 +45,7 @@ final class LocalSpark {
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.plugins", MedleyPlugin.class.getName())
         .getOrCreate();
   }
 
