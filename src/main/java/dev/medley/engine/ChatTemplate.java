@@ -231,8 +231,8 @@ final class ChatTemplate {
       return;
     }
     JsonNode json = json(storage, file);
-    json.fields()
-        .forEachRemaining(
+    json.properties()
+        .forEach(
             field -> {
               if (field.getKey().endsWith("_token")) {
                 put(tokens, said, field.getKey(), field.getValue());
@@ -240,7 +240,7 @@ final class ChatTemplate {
             });
     JsonNode extra = json.path("extra_special_tokens");
     if (extra.isObject()) {
-      extra.fields().forEachRemaining(field -> put(tokens, said, field.getKey(), field.getValue()));
+      extra.properties().forEach(field -> put(tokens, said, field.getKey(), field.getValue()));
     }
   }
 

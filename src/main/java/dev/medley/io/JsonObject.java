@@ -251,8 +251,8 @@ public final class JsonObject {
   }
 
   private void addUnknown() {
-    node.fields()
-        .forEachRemaining(
+    node.properties()
+        .forEach(
             field -> {
               String key = field.getKey();
               if (isSet(field.getValue())
@@ -312,8 +312,8 @@ public final class JsonObject {
     }
     Map<String, T> values = new LinkedHashMap<>();
     object
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             field -> {
               if (fits.test(field.getValue())) {
                 values.put(field.getKey(), read.apply(field.getValue()));

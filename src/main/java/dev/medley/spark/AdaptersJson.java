@@ -57,8 +57,8 @@ final class AdaptersJson {
       throw wrong("adapters", "an object of paths by name", json);
     }
     Map<String, AdapterSource> adapters = new LinkedHashMap<>();
-    json.fields()
-        .forEachRemaining(
+    json.properties()
+        .forEach(
             adapter -> {
               AdapterRef.checkName(adapter.getKey());
               adapters.put(

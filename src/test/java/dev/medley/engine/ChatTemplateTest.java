@@ -41,9 +41,8 @@ class ChatTemplateTest {
       ChatTemplate template = ChatTemplate.of(STORAGE, Fixtures.location("chat/" + model));
       json("chat/" + model + "/expected.json")
           .get("cases")
-          .fields()
-          .forEachRemaining(
-              c -> cases.add(Arguments.of(model, c.getKey(), template, c.getValue())));
+          .properties()
+          .forEach(c -> cases.add(Arguments.of(model, c.getKey(), template, c.getValue())));
     }
     return cases.stream();
   }

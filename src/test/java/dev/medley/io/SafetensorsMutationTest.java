@@ -203,13 +203,11 @@ class SafetensorsMutationTest {
     boolean[] owned = new boolean[data.length];
     JsonNode header =
         new ObjectMapper().readTree(new String(bytes, 8, length, StandardCharsets.UTF_8));
-    var entries = header.fields();
-    while (entries.hasNext()) {
-      var entry = entries.next();
+    for (var entry : header.properties()) {
       JsonNode value = entry.getValue();
       if (entry.getKey().equals("__metadata__")) {
         Map<String, String> metadata = new TreeMap<>();
-        value.fields().forEachRemaining(e -> metadata.put(e.getKey(), e.getValue().asText()));
+        value.properties().forEach(e -> metadata.put(e.getKey(), e.getValue().asText()));
         contents.put("__metadata__", metadata.toString());
         continue;
       }

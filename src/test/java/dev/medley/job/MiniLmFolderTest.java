@@ -35,7 +35,7 @@ class MiniLmFolderTest {
   void tensorsAreExactlyThoseOfABertWithoutPooler() throws IOException {
     JsonNode header = header();
     Set<String> found = new TreeSet<>();
-    header.fields().forEachRemaining(e -> found.add(e.getKey() + " " + e.getValue().get("shape")));
+    header.properties().forEach(e -> found.add(e.getKey() + " " + e.getValue().get("shape")));
     found.removeIf(key -> key.startsWith("__metadata__"));
 
     JsonNode config = JSON.readTree(MiniLm.folder().resolve("config.json").toFile());

@@ -42,8 +42,8 @@ class QuickstartFilesTest {
   private static Map<String, Set<String>> predicted(JsonNode expected) {
     Map<String, Set<String>> predicted = new HashMap<>();
     expected
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             adapter ->
                 adapter
                     .getValue()
