@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Enumeration;
 import scala.collection.Iterator;
-import scala.collection.Seq;
 import scala.collection.immutable.$colon$colon;
+import scala.collection.immutable.List;
 import scala.collection.immutable.Nil$;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
@@ -89,7 +89,7 @@ final class AffineScoring extends RDD<Row> {
   }
 
   @Override
-  public Seq<Dependency<?>> getDependencies() {
+  public List<Dependency<?>> getDependencies() {
     return new $colon$colon<>(new OneToOneDependency<>(scored()), nothing());
   }
 
@@ -138,7 +138,7 @@ final class AffineScoring extends RDD<Row> {
   }
 
   @SuppressWarnings("unchecked") // an empty list is one of anything
-  private static scala.collection.immutable.List<Dependency<?>> nothing() {
-    return (scala.collection.immutable.List<Dependency<?>>) (Object) Nil$.MODULE$;
+  private static List<Dependency<?>> nothing() {
+    return (List<Dependency<?>>) (Object) Nil$.MODULE$;
   }
 }

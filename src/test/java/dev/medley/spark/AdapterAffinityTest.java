@@ -164,8 +164,8 @@ class AdapterAffinityTest {
         spec(Fixtures.path("models/bert-sequence"), 20)
             .with(OnError.FAIL)
             .with(new Batching(8, 300, 17, 0, true));
-    Dataset<Row> rows = rows(in).coalesce(1).union(rows(in.subList(0, 100)).coalesce(1));
-    Dataset<Row> swapped = rows(in.subList(0, 100)).coalesce(1).union(rows(in).coalesce(1));
+    Dataset<Row> rows = inTwoParts(in, in.subList(0, 100));
+    Dataset<Row> swapped = inTwoParts(in.subList(0, 100), in);
     assertThat(rows.rdd().getNumPartitions()).isEqualTo(2);
     assertThatThrownBy(
             () -> Scoring.score(rows, spec, COLUMNS, AdapterAffinity.ON, null).collectAsList())
@@ -174,6 +174,14 @@ class AdapterAffinityTest {
     assertThatThrownBy(
             () -> Scoring.score(swapped, spec, COLUMNS, AdapterAffinity.ON, null).collectAsList())
         .hasMessageContaining("ScoringException: partition 1, row 437 (both from 0): TEXT_EMPTY");
+  }
+
+  /** Spark 4.1's union of Datasets of one partition each has one partition, too. */
+  private static Dataset<Row> inTwoParts(List<Row> first, List<Row> second) {
+    return session()
+        .createDataFrame(
+            rows(first).coalesce(1).javaRDD().union(rows(second).coalesce(1).javaRDD()),
+            LocalSpark.ROWS);
   }
 
   @Test
