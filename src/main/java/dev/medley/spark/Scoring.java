@@ -99,22 +99,21 @@ public final class Scoring {
     StructType out = schema(in, spec.task(), columns);
     boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);
     SparkSession session = rows.sparkSession();
-    EngineSpec absolute =
-        withAbsolutePaths(columns.lineage() == null ? spec : spec.with(Extra.LINEAGE));
-    Configuration conf = hadoop(session);
-    Storage storage = ExecutorEngines.OF_THIS_JVM.storage(conf);
     SharedSpec shared =
-        new SharedSpec(
-            absolute,
-            BaseModel.versions(storage, Location.of(absolute.base())),
-            new org.apache.spark.util.SerializableConfiguration(conf));
-    Broadcast<byte[]> broadcast =
-        JavaSparkContext.fromSparkContext(session.sparkContext()).broadcast(shared.toBytes());
-    ScorePartition score = new ScorePartition(broadcast, RequestFields.of(in, columns), counters);
+        shared(session, columns.lineage() == null ? spec : spec.with(Extra.LINEAGE));
+    ScorePartition score =
+        new ScorePartition(broadcast(session, shared), RequestFields.of(in, columns), counters);
     Dataset<Row> scored =
         mayMove
             ? session.createDataFrame(
-                new AffineScoring(rows.toDF(), absolute, columns, affinity, storage, score, out)
+                new AffineScoring(
+                        rows.toDF(),
+                        shared.spec(),
+                        columns,
+                        affinity,
+                        ExecutorEngines.OF_THIS_JVM.storage(shared.hadoop().value()),
+                        score,
+                        out)
                     .telling(counters == null ? decision -> {} : counters::decided),
                 out)
             : rows.toDF().mapPartitions(score, Encoders.row(out));
@@ -125,6 +124,21 @@ public final class Scoring {
   public static Dataset<Row> score(
       Dataset<?> rows, EngineSpec spec, ScoringColumns columns, ScoringCounters counters) {
     return score(rows, spec, columns, AdapterAffinity.AUTO, counters);
+  }
+
+  /** What executors need for a spec, as its files are now. */
+  static SharedSpec shared(SparkSession session, EngineSpec spec) {
+    EngineSpec absolute = withAbsolutePaths(spec);
+    Configuration conf = hadoop(session);
+    Storage storage = ExecutorEngines.OF_THIS_JVM.storage(conf);
+    return new SharedSpec(
+        absolute,
+        BaseModel.versions(storage, Location.of(absolute.base())),
+        new org.apache.spark.util.SerializableConfiguration(conf));
+  }
+
+  static Broadcast<byte[]> broadcast(SparkSession session, SharedSpec shared) {
+    return JavaSparkContext.fromSparkContext(session.sparkContext()).broadcast(shared.toBytes());
   }
 
   static boolean mayMove(
@@ -199,6 +213,23 @@ public final class Scoring {
               + ": expected another name than those of the prediction and its error");
     }
     return problems;
+  }
+
+  /**
+   * What is wrong with the type of a row's {@code text}, {@code messages}, {@code completion},
+   * {@code adapter} or {@code seed}; null for nothing.
+   */
+  static String misfit(String role, DataType type) {
+    Expected expected =
+        switch (role) {
+          case "messages" -> MESSAGES;
+          case "adapter" -> ADAPTER;
+          case "seed" -> SEED;
+          default -> TEXT;
+        };
+    return expected.fits.test(type)
+        ? null
+        : "expected " + expected.types + ", found " + type.simpleString();
   }
 
   static void orThrow(List<String> problems) {

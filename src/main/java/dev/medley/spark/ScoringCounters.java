@@ -1,6 +1,5 @@
 package dev.medley.spark;
 
-import dev.medley.engine.Meter;
 import dev.medley.engine.Metric;
 import dev.medley.engine.Result;
 import dev.medley.engine.RowError.Code;
@@ -105,7 +104,7 @@ public final class ScoringCounters implements Serializable {
   }
 
   /** Of one task, on its executor; for its thread alone. */
-  OfTask ofTask(TaskContext task, String device) {
+  ScoringObserver ofTask(TaskContext task, String device) {
     sums.values().forEach(sum -> sum.begin(task));
     errors.begin(task);
     places.begin(task);
@@ -119,28 +118,28 @@ public final class ScoringCounters implements Serializable {
   }
 
   /** Where a task counts. */
-  final class OfTask {
+  private final class OfTask implements ScoringObserver {
     private final String place;
 
     private OfTask(String place) {
       this.place = place;
     }
 
-    void add(Result result) {
+    @Override
+    public void scored(Result result) {
       places.add(place);
       if (result.error() != null) {
         errors.add(result.error().code().name());
       }
     }
 
-    void take(Meter meter, MetricTotals totals) {
-      SetUses uses = new SetUses(SetUseCounts.OF_A_TASK);
-      meter.drain(
-          (metric, amount) -> {
-            sums.get(metric).add(amount);
-            totals.add(metric, amount);
-          },
-          uses);
+    @Override
+    public void counted(Metric metric, long amount) {
+      sums.get(metric).add(amount);
+    }
+
+    @Override
+    public void counted(SetUses uses) {
       sets.add(uses);
     }
   }

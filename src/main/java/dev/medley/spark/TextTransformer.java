@@ -507,7 +507,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     return (T) defaultCopy(extra);
   }
 
-  private EngineSpec validated(Storage storage) {
+  /** What the parameters say, its files read and checked. */
+  final EngineSpec validated(Storage storage) {
     Validation validation =
         columns().messages() == null
             ? Validation.of(spec(), storage)
