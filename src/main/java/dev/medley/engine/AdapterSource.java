@@ -88,9 +88,17 @@ public record AdapterSource(
     return storage.version(location().resolve("adapter_model.safetensors"));
   }
 
-  /** Throws LoadException where the small files are not those that were read before. */
+  /**
+   * Throws LoadException where the small files are not those that were read before, or the weights;
+   * of local weights, whose times each machine has its own of, any will do.
+   */
   void checkUnchanged(Storage storage) {
     AdapterSource now = of(uri).resolve(storage);
+    if (!location().isLocal() && !now.version.equals(version)) {
+      throw new LoadException(
+          location().toString(),
+          "its weights have changed since it was validated; start the job again");
+    }
     if (!now.configJson.equals(configJson) || !Objects.equals(now.labelsJson, labelsJson)) {
       throw new LoadException(
           location().toString(),

@@ -17,6 +17,8 @@ import java.util.stream.Stream;
  * its arrays until {@link #close}.
  */
 public final class BaseModel implements AutoCloseable {
+  private static final String START_AGAIN = "start the job again";
+
   private static final List<String> SMALL_FILES =
       List.of(
           "config.json",
@@ -81,11 +83,22 @@ public final class BaseModel implements AutoCloseable {
         .toList();
   }
 
+  /**
+   * Throws LoadException where this was made of other files than those of these versions; of local
+   * files, whose times each machine has its own of, any will do.
+   */
+  public void checkMadeOf(List<String> expected) {
+    if (!folder.isLocal() && !versions.equals(expected)) {
+      throw new LoadException(
+          folder.toString(), "its files have changed since the driver found them; " + START_AGAIN);
+    }
+  }
+
   /** Throws LoadException where the files are no longer those that this was made of. */
   void checkUnchanged() {
     if (!versions(storage, folder).equals(versions)) {
       throw new LoadException(
-          folder.toString(), "its files have changed since they were read; start the job again");
+          folder.toString(), "its files have changed since they were read; " + START_AGAIN);
     }
   }
 

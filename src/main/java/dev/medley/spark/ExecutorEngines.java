@@ -204,6 +204,7 @@ public final class ExecutorEngines {
               .sum();
       long start = System.nanoTime();
       BaseModel base = BaseModel.load(storage, place.folder, place.head, place.device, place.dtype);
+      checkMadeOf(base, key.versions);
       long millis = (System.nanoTime() - start) / 1_000_000;
       baseLoads.incrementAndGet();
       LOG.info(
@@ -218,6 +219,15 @@ public final class ExecutorEngines {
     } catch (RuntimeException | Error e) {
       bases.remove(key, future);
       future.completeExceptionally(e);
+      throw e;
+    }
+  }
+
+  private static void checkMadeOf(BaseModel base, List<String> versions) {
+    try {
+      base.checkMadeOf(versions);
+    } catch (RuntimeException e) {
+      base.close();
       throw e;
     }
   }

@@ -5,11 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.medley.Fixtures;
 import dev.medley.engine.RowError.Code;
+import dev.medley.io.LoadException;
+import dev.medley.io.RemoteFileSystem;
 import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class AdapterSourceTest {
   private static final String BASE = Fixtures.path("models/bert-sequence").toString();
@@ -51,6 +57,24 @@ class AdapterSourceTest {
       assertThat(results.get(1).prediction()).isNotNull();
       assertThat(right.run(rows)).extracting(Result::error).containsOnlyNulls();
     }
+  }
+
+  @Test
+  void remoteWeightsThatChangeAfterValidationAreRefused(@TempDir Path folder) throws Exception {
+    RemoteFileSystem.reset();
+    for (String file : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(Path.of(QV, file), folder.resolve(file));
+    }
+    Storage storage = new Storage(RemoteFileSystem.conf(), folder.resolve("cache"));
+    AdapterSource source =
+        AdapterSource.of(RemoteFileSystem.location(folder).uri()).resolve(storage);
+    source.checkUnchanged(storage);
+    Files.setLastModifiedTime(
+        folder.resolve("adapter_model.safetensors"), FileTime.fromMillis(1_000_000));
+    assertThatThrownBy(() -> source.checkUnchanged(storage))
+        .isInstanceOf(LoadException.class)
+        .hasMessageEndingWith(
+            ": its weights have changed since it was validated; start the job again");
   }
 
   @Test

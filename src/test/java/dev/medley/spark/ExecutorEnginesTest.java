@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
 import dev.medley.Fixtures;
+import dev.medley.engine.BaseModel;
 import dev.medley.engine.Batching;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
@@ -13,6 +14,8 @@ import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.Request;
 import dev.medley.engine.TextClassification;
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
+import dev.medley.io.RemoteFileSystem;
 import dev.medley.io.Storage;
 import dev.medley.tensor.Precision;
 import java.nio.file.Files;
@@ -179,6 +182,22 @@ class ExecutorEnginesTest {
     conf.set("fs.s3a.secret.key", "hush");
     assertThat(new SharedSpec(EMBED, VERSIONS, new SerializableConfiguration(conf)).toString())
         .isEqualTo("SharedSpec of feature-extraction");
+  }
+
+  @Test
+  void remoteBaseOfOtherFilesThanTheDriverFoundIsRefused(@TempDir Path folder) throws Exception {
+    RemoteFileSystem.reset();
+    Storage storage = new Storage(RemoteFileSystem.conf(), folder);
+    Location base = RemoteFileSystem.location(BERT);
+    EngineSpec spec = EngineSpec.of(base.uri(), FeatureExtraction.AUTO, Map.of());
+    ExecutorEngines engines = new ExecutorEngines(1);
+    assertThatThrownBy(() -> engines.lease(spec, VERSIONS, storage, Device.cpu()))
+        .isInstanceOf(LoadException.class)
+        .hasMessage(
+            base + ": its files have changed since the driver found them; start the job again");
+    List<String> found = BaseModel.versions(storage, base);
+    assertThat(engines.lease(spec, found, storage, Device.cpu()).engine()).isNotNull();
+    assertThat(engines.baseLoads()).isEqualTo(1);
   }
 
   @Test
