@@ -1,6 +1,7 @@
 package dev.medley.job;
 
 import dev.medley.io.Storage;
+import dev.medley.spark.SparkBuild;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
@@ -18,8 +19,13 @@ final class Session implements AutoCloseable {
     this.mine = mine;
   }
 
-  /** Runs on all cores of this machine where nobody names a master. */
+  /**
+   * Runs on all cores of this machine where nobody names a master.
+   *
+   * @throws IllegalStateException on a Spark that this build is not for
+   */
   static Session open(String name) {
+    SparkBuild.check();
     if (SparkSession.getDefaultSession().isDefined()) {
       return new Session(SparkSession.getDefaultSession().get(), false);
     }

@@ -88,6 +88,7 @@ public final class Scoring {
    * @param counters null for none
    * @throws IllegalArgumentException as {@link #schema}, and where rows that cannot be moved are to
    *     be: those of a stream, or without an adapter column
+   * @throws IllegalStateException on a Spark that this build is not for
    */
   public static Dataset<Row> score(
       Dataset<?> rows,
@@ -95,6 +96,7 @@ public final class Scoring {
       ScoringColumns columns,
       AdapterAffinity affinity,
       ScoringCounters counters) {
+    SparkBuild.check();
     StructType in = rows.schema();
     StructType out = schema(in, spec.task(), columns);
     boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);

@@ -58,7 +58,7 @@ final class ClusterScoring {
             .master("local-cluster[2,1,1024]")
             .appName("cluster")
             .config("spark.executor.memory", "1024m")
-            .config("spark.executorEnv.SPARK_SCALA_VERSION", "2.12")
+            .config("spark.executorEnv.SPARK_SCALA_VERSION", SparkVersion.SCALA)
             .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
             .config("spark.scheduler.minRegisteredResourcesRatio", "1")
             .config("spark.scheduler.maxRegisteredResourcesWaitingTime", "60s")

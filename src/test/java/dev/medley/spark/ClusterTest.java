@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 @Tag("long")
+@Tag("every-spark")
 class ClusterTest {
   @Test
   void executorsInTheirOwnJvmsScoreAsLocalModeDoes(@TempDir Path folder) throws Exception {
@@ -69,7 +70,7 @@ class ClusterTest {
     command.addAll(List.of(folder.resolve("scored").toString(), folder.toString()));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("SPARK_HOME", home.toString());
-    builder.environment().put("SPARK_SCALA_VERSION", "2.12");
+    builder.environment().put("SPARK_SCALA_VERSION", SparkVersion.SCALA);
     builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
     File log = folder.resolve("driver.log").toFile();
     Process process = builder.redirectErrorStream(true).redirectOutput(log).start();
