@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -86,6 +87,27 @@ public record AdapterSource(
   /** When the weights were last changed, as this machine sees it. */
   String weightsVersion(Storage storage) {
     return storage.version(location().resolve("adapter_model.safetensors"));
+  }
+
+  /**
+   * What the adapter is, told from its content: the hash of its config, its labels and its weights,
+   * wherever they lie. Reads the weights whole.
+   *
+   * @throws LoadException where it has none, or they cannot be read
+   */
+  public String contentHash(Storage storage) {
+    AdapterSource read = resolve(storage);
+    List<String> parts = new ArrayList<>();
+    parts.add(Sha256.of(read.configJson));
+    parts.add(read.labelsJson == null ? "" : Sha256.of(read.labelsJson));
+    parts.add(labels.toString());
+    parts.add(String.valueOf(sha256)); // one that does not fit makes errors of its rows
+    for (String name : storage.list(location())) {
+      if (name.startsWith("adapter_model.") || name.startsWith("adapter_model-")) {
+        parts.add(Sha256.of(storage.fetch(location().resolve(name))) + "  " + name);
+      }
+    }
+    return Sha256.of(String.join("\n", parts));
   }
 
   /**

@@ -4,12 +4,16 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
+import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.model.Head;
 import dev.medley.model.TextModel;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.Torch;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -76,9 +80,7 @@ public final class BaseModel implements AutoCloseable {
    * what is in memory is of other files.
    */
   public static List<String> versions(Storage storage, Location folder) {
-    return Stream.concat(
-            SMALL_FILES.stream(),
-            storage.list(folder).stream().filter(name -> name.endsWith(".safetensors")))
+    return names(storage, folder)
         .map(name -> name + " " + storage.version(folder.resolve(name)))
         .toList();
   }
@@ -92,6 +94,31 @@ public final class BaseModel implements AutoCloseable {
       throw new LoadException(
           folder.toString(), "its files have changed since the driver found them; " + START_AGAIN);
     }
+  }
+
+  /**
+   * What a base is, told from its content: the hash of the names and hashes of all of its files,
+   * those of the tokenizer among them. Reads them whole.
+   */
+  public static String contentHash(Storage storage, Location folder) {
+    String files =
+        names(storage, folder)
+            .distinct()
+            .sorted()
+            .map(name -> storage.fetchIfExists(folder.resolve(name)).map(f -> line(name, f)))
+            .flatMap(Optional::stream)
+            .collect(Collectors.joining());
+    return Sha256.of(files);
+  }
+
+  private static String line(String name, Path file) {
+    return Sha256.of(file) + "  " + name + "\n";
+  }
+
+  private static Stream<String> names(Storage storage, Location folder) {
+    return Stream.concat(
+        SMALL_FILES.stream(),
+        storage.list(folder).stream().filter(name -> name.endsWith(".safetensors")));
   }
 
   /** Throws LoadException where the files are no longer those that this was made of. */

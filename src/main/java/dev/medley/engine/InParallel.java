@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /** Work on the small files of many adapters, which is mostly waiting where they are far away. */
-final class InParallel {
+public final class InParallel {
   private static final int MOST_THREADS = 16;
   private static final int ITEMS_OF_A_THREAD = 8;
 
@@ -23,7 +23,7 @@ final class InParallel {
    *
    * @throws RuntimeException the first that the function threw
    */
-  static <T, R> List<R> map(List<T> items, Function<T, R> function) {
+  public static <T, R> List<R> map(List<T> items, Function<T, R> function) {
     int threads = Math.min(MOST_THREADS, items.size() / ITEMS_OF_A_THREAD);
     if (threads < 2) {
       List<R> results = new ArrayList<>();
