@@ -41,6 +41,7 @@ public final class ExecutorEngines {
 
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorEngines.class);
   private static final int MOST_STORAGES = 8;
+  private static final int MOST_FINGERPRINTS = 1 << 18;
 
   private final int mostIdle;
   private final Map<BaseKey, CompletableFuture<BaseModel>> bases = new ConcurrentHashMap<>();
@@ -60,6 +61,9 @@ public final class ExecutorEngines {
           return size() > MOST_STORAGES;
         }
       };
+
+  /** What adapters are, by where they lie and when they were changed. */
+  private final Map<String, String> fingerprints = new ConcurrentHashMap<>();
 
   /** Which versions of a base's files were asked for last. */
   private final Map<BasePlace, List<String>> latest = new HashMap<>();
@@ -144,6 +148,14 @@ public final class ExecutorEngines {
     }
     Device device = device(shared.spec().device(), task.resourcesJMap());
     return lease(shared.spec(), shared.baseVersions(), storage(shared.hadoop().value()), device);
+  }
+
+  /** What adapters are: fingerprints of files that this JVM has read, kept while they last. */
+  Map<String, String> fingerprints() {
+    if (fingerprints.size() > MOST_FINGERPRINTS) {
+      fingerprints.clear();
+    }
+    return fingerprints;
   }
 
   /** The GPU that the scheduler gave to the task, where the choice allows one. */

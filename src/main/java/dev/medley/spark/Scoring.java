@@ -102,7 +102,7 @@ public final class Scoring {
     boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);
     SparkSession session = rows.sparkSession();
     SharedSpec shared =
-        shared(session, columns.lineage() == null ? spec : spec.with(Extra.LINEAGE));
+        shared(session, traced(spec, columns));
     ScorePartition score =
         new ScorePartition(broadcast(session, shared), RequestFields.of(in, columns), counters);
     Dataset<Row> scored =
@@ -141,6 +141,21 @@ public final class Scoring {
 
   static Broadcast<byte[]> broadcast(SparkSession session, SharedSpec shared) {
     return JavaSparkContext.fromSparkContext(session.sparkContext()).broadcast(shared.toBytes());
+  }
+
+  /** What tasks do with their rows, which begin with those columns; sends out what they need. */
+  static ScorePartition partition(
+      SparkSession session,
+      StructType in,
+      EngineSpec spec,
+      ScoringColumns columns,
+      ScoringCounters counters) {
+    SharedSpec shared = shared(session, traced(spec, columns));
+    return new ScorePartition(broadcast(session, shared), RequestFields.of(in, columns), counters);
+  }
+
+  private static EngineSpec traced(EngineSpec spec, ScoringColumns columns) {
+    return columns.lineage() == null ? spec : spec.with(Extra.LINEAGE);
   }
 
   static boolean mayMove(
@@ -310,7 +325,7 @@ public final class Scoring {
    * Puts back what functions on rows lose: metadata (ML attributes, comments, watermarks), and the
    * fields of an interval's type.
    */
-  private static Dataset<Row> restored(Dataset<Row> scored, StructType out) {
+  static Dataset<Row> restored(Dataset<Row> scored, StructType out) {
     if (scored.schema().equals(out)) {
       return scored;
     }
