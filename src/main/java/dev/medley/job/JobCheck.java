@@ -104,6 +104,10 @@ final class JobCheck {
 
   private void output(String key, Output output) {
     String path = output.path();
+    if (output.mode().equals(JobConf.RESUME)) {
+      report(key, ResumedScore.problems(conf), path + " (" + output.format() + ")");
+      return;
+    }
     boolean taken = output.mode().equals("error") && Rows.exist(path);
     List<String> found =
         taken

@@ -18,6 +18,7 @@ import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.model.Pooling;
 import dev.medley.spark.AdapterAffinity;
+import dev.medley.spark.ChunkedOutput;
 import dev.medley.spark.ScoringColumns;
 import dev.medley.tensor.Precision;
 import java.util.Arrays;
@@ -45,6 +46,7 @@ record JobConf(
     Input input,
     Output output,
     ErrorPolicy errors,
+    Resume resume,
     OnError onError,
     DeviceChoice device,
     Precision dtype,
@@ -92,7 +94,7 @@ record JobConf(
    *
    * @param column of predictions
    * @param lineage the column of where they come from; null for none
-   * @param mode Spark's save mode
+   * @param mode Spark's save mode, or {@link #RESUME}
    * @param options of Spark's writer
    */
   record Output(
@@ -102,6 +104,17 @@ record JobConf(
       String lineage,
       String mode,
       Map<String, String> options) {}
+
+  /**
+   * How an output is committed by chunks.
+   *
+   * @param key column that tells rows apart; null for their place in their file
+   * @param chunkRows most rows of a chunk
+   */
+  record Resume(String key, int chunkRows) {}
+
+  /** The mode of an output that a run goes on with where another has ended. */
+  static final String RESUME = "resume";
 
   /**
    * Reads a file with {@code key=value} words laid over it.
@@ -144,13 +157,14 @@ record JobConf(
         input,
         output,
         errors(medley, written, input, output, onError),
+        resume(medley, written, output),
         onError,
         DeviceChoice.valueOf(
             constant(medley.word("device", "auto", List.of("auto", "cpu", "gpu")))),
         Precision.of(medley.word("dtype", "float32", List.of("float32", "bfloat16", "float16"))),
         batching(medley),
         merging(medley),
-        adapterAffinity(medley, input),
+        adapterAffinity(medley, input, output),
         medley.bytes("adapter-memory", EngineSpec.ADAPTER_MEMORY));
   }
 
@@ -313,7 +327,7 @@ record JobConf(
 
   private static Output output(HoconObject output, Input input) {
     Format format = writable(output);
-    List<String> modes = List.of("error", "overwrite", "append", "ignore");
+    List<String> modes = List.of("error", "overwrite", "append", "ignore", RESUME);
     String mode = output.word("mode", "error", modes);
     String path = output.string("path");
     if (mode.equals("overwrite") && overlap(path, input.path())) {
@@ -321,6 +335,13 @@ record JobConf(
           "path",
           "expected a folder apart from input.path, which overwriting would delete before it is"
               + " read, found "
+              + path);
+    }
+    if (mode.equals(RESUME) && overlap(path, input.path())) {
+      output.problem(
+          "path",
+          "expected a folder apart from input.path, of which a second run would read what the first"
+              + " has written, found "
               + path);
     }
     String column = output.string("column", "prediction");
@@ -372,6 +393,39 @@ record JobConf(
     };
   }
 
+  /** Null for an output of another mode. */
+  private static Resume resume(HoconObject medley, HoconObject written, Output output) {
+    HoconObject resume = section(medley, "resume");
+    if (output.mode().equals(RESUME)) {
+      String expected =
+          "expected none where output.mode = resume, which keeps rows in error beside"
+              + " the others, found some";
+      if (written.has("errors")) {
+        written.problem("errors", expected);
+      }
+      if (medley.has("max-error-rate")) {
+        medley.problem("max-error-rate", expected);
+      }
+    }
+    if (output.mode().equals(RESUME)
+        && output.options().keySet().stream().anyMatch("maxRecordsPerFile"::equalsIgnoreCase)) {
+      medley.problem(
+          "output",
+          "expected no maxRecordsPerFile where output.mode = resume, found one; set"
+              + " resume.chunk-rows");
+    }
+    String key = resume.string("key", null);
+    int chunkRows = resume.integer("chunk-rows", ChunkedOutput.CHUNK_ROWS, 1);
+    if (output.mode().equals(RESUME)) {
+      return new Resume(key, chunkRows);
+    }
+    if (medley.has("resume")) {
+      medley.problem(
+          "resume", "expected none where output.mode = " + output.mode() + "; it is for " + RESUME);
+    }
+    return null;
+  }
+
   private static boolean overlap(String output, String input) {
     if (output.isBlank() || input.isBlank()) {
       return false;
@@ -399,14 +453,20 @@ record JobConf(
         medley.bytes("merge-memory", Merging.AUTO.memory()));
   }
 
-  private static AdapterAffinity adapterAffinity(HoconObject medley, Input input) {
+  private static AdapterAffinity adapterAffinity(HoconObject medley, Input input, Output output) {
     List<String> words = Arrays.stream(AdapterAffinity.values()).map(JobConf::word).toList();
     String word = medley.word("adapter-affinity", words.get(0), words);
     if (word.equals("on") && input.adapter() == null) {
       medley.problem(
           "adapter-affinity", "expected auto or off where input.adapter = null, found on");
     }
-    return AdapterAffinity.of(word);
+    if (word.equals("on") && output.mode().equals(RESUME)) {
+      medley.problem(
+          "adapter-affinity",
+          "expected auto or off where output.mode = resume, found on: rows that are moved come back"
+              + " all at once");
+    }
+    return output.mode().equals(RESUME) ? AdapterAffinity.OFF : AdapterAffinity.of(word);
   }
 
   private static String word(Enum<?> constant) {

@@ -47,12 +47,17 @@ final class Rows {
 
   /** CSV cannot nest: there, structs, arrays and maps are JSON in a string. */
   static void write(Dataset<Row> rows, Output output) {
-    Dataset<Row> flat = output.format() == Format.CSV ? rows.select(flat(rows.schema())) : rows;
-    flat.write()
+    flat(rows, output)
+        .write()
         .format(output.format().toString())
         .mode(output.mode())
         .options(output.options())
         .save(output.path());
+  }
+
+  /** Columns as the output's format can hold them. */
+  static Dataset<Row> flat(Dataset<Row> rows, Output output) {
+    return output.format() == Format.CSV ? rows.select(flat(rows.schema())) : rows;
   }
 
   private static Column[] flat(StructType schema) {

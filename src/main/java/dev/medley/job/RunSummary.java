@@ -19,8 +19,15 @@ final class RunSummary {
   private final JobConf conf;
   private final ScoringCounters counters;
   private final double seconds;
+  private final Map<String, Long> more;
 
-  RunSummary(JobConf conf, ScoringCounters counters, double seconds) {
+  /**
+   * So far.
+   *
+   * @param more counts beside those of the rows that were scored
+   */
+  RunSummary(JobConf conf, ScoringCounters counters, double seconds, Map<String, Long> more) {
+    this.more = more;
     this.conf = conf;
     this.counters = counters;
     this.seconds = seconds;
@@ -38,6 +45,7 @@ final class RunSummary {
     Predicate<String> isWarning = code -> Code.valueOf(code).isWarning();
     Table table = new Table(16, Table.WIDTH - 18);
     table.row("rows", Long.toString(counters.rows()));
+    more.forEach((what, count) -> table.row(what, Long.toString(count)));
     table.row("errors", counts(codes, isWarning.negate()));
     table.row("warnings", counts(codes, isWarning));
     table.row(

@@ -8,11 +8,13 @@ import dev.medley.spark.RunningTasks;
 import dev.medley.spark.Scoring;
 import dev.medley.spark.ScoringCounters;
 import java.io.PrintWriter;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -45,27 +47,42 @@ final class Score implements Callable<Integer> {
     }
     PrintWriter out = spec.commandLine().getOut();
     try (Session session = Session.open("medley score " + job.file())) {
-      Dataset<Row> rows = Rows.read(session.spark(), conf.input());
       SparkContext context = session.spark().sparkContext();
       ScoringCounters counters = ScoringCounters.register(session.spark(), "medley");
-      Dataset<Row> scored =
-          Scoring.score(rows, validation.spec(), conf.columns(), conf.adapterAffinity(), counters);
       try (RunningTasks running = counters.watch(session.spark());
           Progress progress = progress(counters, running)) {
-        boolean isWritten = conf.errors().write(scored, conf.output());
+        Written written = write(session.spark(), conf, validation, counters);
         Timeline timeline = progress.timeline();
-        if (isWritten) {
+        if (written.isAny) {
           RunMetrics metrics = new RunMetrics(conf, job.file(), context, timeline, counters);
           if (context.isLocal()) { // else the driver has another processor, maybe no libtorch
             metrics.withForecast(validation, counters.sets(), storage);
           }
           metrics.write(conf.output().path(), context);
         }
-        out.print(new RunSummary(conf, counters, timeline.seconds()));
+        out.print(new RunSummary(conf, counters, timeline.seconds(), written.counts));
         out.flush();
       }
     }
     return Medley.OK;
+  }
+
+  /**
+   * What became of an output.
+   *
+   * @param counts for people, beside the rows that were scored
+   */
+  private record Written(boolean isAny, Map<String, Long> counts) {}
+
+  private static Written write(
+      SparkSession spark, JobConf conf, Validation validation, ScoringCounters counters) {
+    if (conf.resume() != null) {
+      return new Written(true, ResumedScore.run(spark, conf, validation, counters).counts());
+    }
+    Dataset<Row> rows = Rows.read(spark, conf.input());
+    Dataset<Row> scored =
+        Scoring.score(rows, validation.spec(), conf.columns(), conf.adapterAffinity(), counters);
+    return new Written(conf.errors().write(scored, conf.output()), Map.of());
   }
 
   private Progress progress(ScoringCounters counters, RunningTasks running) {

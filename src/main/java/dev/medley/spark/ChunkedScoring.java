@@ -184,7 +184,7 @@ public final class ChunkedScoring {
     String fingerprint =
         fingerprints
             .known()
-            .computeIfAbsent(versions, unknown -> BaseModel.fingerprint(storage, base));
+            .computeIfAbsent(versions, unknown -> BaseModel.contentHash(storage, base));
     return Sha256.of(
         String.join(
             "\n",

@@ -101,8 +101,7 @@ public final class Scoring {
     StructType out = schema(in, spec.task(), columns);
     boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);
     SparkSession session = rows.sparkSession();
-    SharedSpec shared =
-        shared(session, traced(spec, columns));
+    SharedSpec shared = shared(session, traced(spec, columns));
     ScorePartition score =
         new ScorePartition(broadcast(session, shared), RequestFields.of(in, columns), counters);
     Dataset<Row> scored =

@@ -135,7 +135,7 @@ final class SetFingerprints {
   /** Null where it cannot be read. */
   private String fingerprint(AdapterSource source) {
     try {
-      return source.fingerprint(storage);
+      return source.contentHash(storage);
     } catch (LoadException e) {
       return null;
     }

@@ -20,6 +20,7 @@ import dev.medley.io.Storage;
 import dev.medley.job.JobConf.Format;
 import dev.medley.job.JobConf.Input;
 import dev.medley.job.JobConf.Output;
+import dev.medley.job.JobConf.Resume;
 import dev.medley.model.Pooling;
 import dev.medley.spark.AdapterAffinity;
 import dev.medley.spark.ScoringColumns;
@@ -146,6 +147,7 @@ class JobConfTest {
                     "append",
                     Map.of("compression", "zlib")),
                 ErrorPolicy.NONE,
+                null,
                 OnError.FAIL,
                 DeviceChoice.GPU,
                 Precision.BFLOAT16,
@@ -169,6 +171,7 @@ class JobConfTest {
                 new Input(Format.JSON, "rows.jsonl", "text", null, null, null, "adapter", Map.of()),
                 new Output(Format.PARQUET, "out", "prediction", null, "error", Map.of()),
                 ErrorPolicy.NONE,
+                null,
                 OnError.ROW,
                 DeviceChoice.AUTO,
                 Precision.FLOAT32,
@@ -248,7 +251,7 @@ class JobConfTest {
                 + " messages, options, path, seed, text",
             "job.conf:12: medley.output.format: expected json, csv, parquet or orc, found text: a"
                 + " line of text holds one string, no prediction beside its row",
-            "job.conf:12: medley.output.mode: expected error, overwrite, append or ignore, found"
+            "job.conf:12: medley.output.mode: expected error, overwrite, append, ignore or resume, found"
                 + " \"replace\"",
             "job.conf:12: medley.output.path: expected a string, found [\"out\"]",
             "job.conf:13: medley.on-error: expected row or fail, found \"skip\"",
@@ -271,7 +274,7 @@ class JobConfTest {
             "job.conf:23: medley.zebra: unknown key; known here: adapter-affinity, adapter-memory,"
                 + " adapters, adapters-from, base, batch-size, batch-tokens, cache-memory, device, dtype,"
                 + " feature-extraction, input, max-error-rate, max-length, merge-memory, merging, on-error, output,"
-                + " sets, task, text-classification, text-generation, text-scoring,"
+                + " resume, sets, task, text-classification, text-generation, text-scoring,"
                 + " token-classification, truncation, window-rows",
             "job.conf:25: adapters: unknown key; known here: medley");
   }
@@ -465,6 +468,34 @@ class JobConfTest {
                 + " overwriting would delete before it is read, found "
                 + output);
     assertThat(problems(SMALLEST, "output.path=" + output)).isEmpty();
+  }
+
+  @Test
+  void resumedOutputHasChunks() {
+    assertThat(load(SMALLEST).resume()).isNull();
+    JobConf conf = load(SMALLEST, "output.mode=resume");
+    assertThat(conf.resume()).isEqualTo(new Resume(null, 10_000));
+    assertThat(conf.adapterAffinity()).isEqualTo(AdapterAffinity.OFF);
+    String[] chunks = {"output.mode=resume", "resume.key=id", "resume.chunk-rows=7"};
+    assertThat(load(SMALLEST, chunks).resume()).isEqualTo(new Resume("id", 7));
+
+    assertThat(problems(SMALLEST, "resume.key=id"))
+        .containsExactly(
+            "command line: medley.resume: expected none where output.mode = error; it is for"
+                + " resume");
+    assertThat(
+            problems(
+                SMALLEST,
+                "output.mode=resume",
+                "output.path=rows.jsonl",
+                "output.options.maxRecordsPerFile=9",
+                "adapter-affinity=on",
+                "resume.chunk-rows=0"))
+        .hasSize(4)
+        .anyMatch(problem -> problem.contains("of which a second run would read what the first"))
+        .anyMatch(problem -> problem.contains("maxRecordsPerFile"))
+        .anyMatch(problem -> problem.contains("rows that are moved come back all at once"))
+        .anyMatch(problem -> problem.contains("an integer of at least 1, found \"0\""));
   }
 
   @Test
