@@ -2,19 +2,44 @@ package dev.medley.tensor;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.engine.StandardCapabilities;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.jni.JniUtils;
+import java.util.List;
 
 /** DJL's libtorch, set up once per JVM. */
 public final class Torch {
   private static final String THREADS = "ai.djl.pytorch.num_threads";
 
+  /** Where a machine's memory, or a GPU's, ends, as libtorch's allocators and libraries say it. */
+  private static final List<String> OUT_OF_MEMORY =
+      List.of(
+          "CUDA out of memory",
+          "CUDA error: out of memory",
+          "CUBLAS_STATUS_ALLOC_FAILED",
+          "CUDNN_STATUS_ALLOC_FAILED",
+          "DefaultCPUAllocator: can't allocate memory", // Linux and macOS
+          "DefaultCPUAllocator: not enough memory", // Windows
+          "std::bad_alloc");
+
+  /** What arrays are made on. */
+  interface Backend {
+    /** How many GPUs there are. */
+    int gpus();
+
+    /** A new owner of arrays on a device. */
+    NDManager manager(Device device);
+  }
+
+  /** Libtorch's own. Tests have the CPU stand in for GPUs that are not there. */
+  static volatile Backend backend = new Libtorch();
+
   private Torch() {}
 
   /** A new owner of arrays on a device. */
   public static NDManager manager(Device device) {
-    return Loaded.ENGINE.newBaseManager(device);
+    return backend.manager(device);
   }
 
   /**
@@ -47,8 +72,29 @@ public final class Torch {
 
   /** How many GPUs libtorch can use: DJL counts what the driver has, a CPU build sees none. */
   public static int gpus() {
-    boolean cuda = Loaded.ENGINE.hasCapability(StandardCapabilities.CUDA);
-    return cuda ? Loaded.ENGINE.getGpuCount() : 0;
+    return backend.gpus();
+  }
+
+  /**
+   * Whether libtorch says that a device has no memory left. It says so in words alone: DJL has one
+   * exception for all that goes wrong in there.
+   */
+  public static boolean isOutOfMemory(EngineException problem) {
+    String said = String.valueOf(problem.getMessage());
+    return OUT_OF_MEMORY.stream().anyMatch(said::contains);
+  }
+
+  private static final class Libtorch implements Backend {
+    @Override
+    public int gpus() {
+      boolean cuda = Loaded.ENGINE.hasCapability(StandardCapabilities.CUDA);
+      return cuda ? Loaded.ENGINE.getGpuCount() : 0;
+    }
+
+    @Override
+    public NDManager manager(Device device) {
+      return Loaded.ENGINE.newBaseManager(device);
+    }
   }
 
   /** Not in the class that waits for it to be initialised: this runs in another thread. */
