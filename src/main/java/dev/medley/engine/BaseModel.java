@@ -1,6 +1,7 @@
 package dev.medley.engine;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
@@ -40,6 +41,7 @@ public final class BaseModel implements AutoCloseable {
   private final Storage storage;
   private final Location folder;
   private final List<String> versions;
+  private final Device device;
   private final NDManager owner;
   private final TextModel model;
   private final Precision precision;
@@ -47,9 +49,15 @@ public final class BaseModel implements AutoCloseable {
   private String fingerprint; // taken when first asked for
 
   private BaseModel(
-      Storage storage, Location folder, Head head, NDManager owner, Precision precision) {
+      Storage storage,
+      Location folder,
+      Head head,
+      Device device,
+      NDManager owner,
+      Precision precision) {
     this.storage = storage;
     this.folder = folder;
+    this.device = device;
     this.owner = owner;
     this.precision = precision;
     versions = versions(storage, folder);
@@ -66,9 +74,21 @@ public final class BaseModel implements AutoCloseable {
       Storage storage, Location folder, Head head, Device device, Precision precision) {
     NDManager owner = Torch.manager(device);
     try {
-      BaseModel base = new BaseModel(storage, folder, head, owner, precision);
+      BaseModel base = new BaseModel(storage, folder, head, device, owner, precision);
       base.checkUnchanged();
       return base;
+    } catch (EngineException e) {
+      owner.close();
+      if (!Torch.isOutOfMemory(e)) {
+        throw e;
+      }
+      throw new LoadException(
+          folder.toString(),
+          "the device "
+              + Devices.name(device)
+              + " has no memory for its weights; make room on the device, or load it in a dtype of"
+              + " fewer bytes",
+          e);
     } catch (RuntimeException | Error e) {
       owner.close();
       throw e;
@@ -147,6 +167,11 @@ public final class BaseModel implements AutoCloseable {
   /** The model itself. */
   public TextModel model() {
     return model;
+  }
+
+  /** Where it lies and is computed. */
+  public Device device() {
+    return device;
   }
 
   NDManager owner() {

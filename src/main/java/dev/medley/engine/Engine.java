@@ -1,11 +1,8 @@
 package dev.medley.engine;
 
-import ai.djl.Device;
-import dev.medley.engine.EngineSpec.DeviceChoice;
 import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
-import dev.medley.tensor.Torch;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -29,6 +26,7 @@ public final class Engine implements AutoCloseable {
   private final EngineSpec spec;
   private final BaseModel base;
   private final boolean ownsBase;
+  private final DevicePermits permits;
   private final TextTokenizer tokenizer;
   private final GenerationSettings generation; // null where no text is generated
   private ChatTemplate chat; // read when the first chat comes
@@ -37,9 +35,11 @@ public final class Engine implements AutoCloseable {
   private final ReadWriteLock open = new ReentrantReadWriteLock();
   private boolean closed;
 
-  private Engine(EngineSpec spec, BaseModel base, Storage storage, boolean ownsBase) {
+  private Engine(
+      EngineSpec spec, BaseModel base, Storage storage, DevicePermits permits, boolean ownsBase) {
     this.spec = spec;
     this.base = base;
+    this.permits = permits;
     this.ownsBase = ownsBase;
     this.sets = spec.namedSets();
     sets.forEach(
@@ -74,20 +74,14 @@ public final class Engine implements AutoCloseable {
             storage,
             Location.of(spec.base()),
             spec.task().head(),
-            device(spec.device()),
+            Devices.unassigned(spec.device()),
             spec.dtype());
     try {
-      return new Engine(validation.spec(), base, storage, true);
+      return new Engine(validation.spec(), base, storage, DevicePermits.unlimited(), true);
     } catch (RuntimeException | Error e) {
       base.close();
       throw e;
     }
-  }
-
-  /** Nobody assigns devices here: the first GPU, where there is one. */
-  static Device device(DeviceChoice choice) {
-    int gpus = choice == DeviceChoice.CPU ? 0 : Torch.gpus();
-    return Devices.choose(choice, gpus == 0 ? List.of() : List.of("0"), gpus);
   }
 
   /**
@@ -96,7 +90,12 @@ public final class Engine implements AutoCloseable {
    * @param storage for the adapters, which may lie elsewhere than the base
    */
   public static Engine on(BaseModel base, Storage storage, EngineSpec spec) {
-    return new Engine(spec, base, storage, false);
+    return on(base, storage, spec, DevicePermits.unlimited());
+  }
+
+  /** The same, with forward passes that wait for permits of the base's device. */
+  public static Engine on(BaseModel base, Storage storage, EngineSpec spec, DevicePermits permits) {
+    return new Engine(spec, base, storage, permits, false);
   }
 
   /** Scores a list. */
@@ -121,7 +120,8 @@ public final class Engine implements AutoCloseable {
 
   /**
    * The same, and {@code beforeBatch} may stop it by an exception of its own: it is called before
-   * each forward pass, in the thread that asks for results.
+   * each forward pass, and again and again while that waits for its turn on the device, in the
+   * thread that asks for results.
    */
   public Results run(Iterator<Request> requests, Runnable beforeBatch) {
     return run(requests, beforeBatch, new Meter());
@@ -153,6 +153,11 @@ public final class Engine implements AutoCloseable {
 
   BaseModel base() {
     return base;
+  }
+
+  /** Of the base's device. */
+  DevicePermits permits() {
+    return permits;
   }
 
   /** The named sets. */
@@ -197,7 +202,7 @@ public final class Engine implements AutoCloseable {
 
   /** What it computes on, as torch writes it: {@code cpu}, {@code cuda:0}. */
   public String device() {
-    return LoadOptions.name(base.owner().getDevice());
+    return Devices.name(base.device());
   }
 
   /** How many adapters were read from files so far. */

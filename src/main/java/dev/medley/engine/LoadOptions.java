@@ -147,10 +147,11 @@ public record LoadOptions(
     if (isTrainable) {
       problems.add("is_trainable: Medley scores and does not train; train with PEFT, leave it out");
     }
-    if (torchDevice != null && !torchDevice.replaceAll("^cuda$", "cuda:0").equals(name(device))) {
+    if (torchDevice != null
+        && !torchDevice.replaceAll("^cuda$", "cuda:0").equals(Devices.name(device))) {
       problems.add(
           "torch_device: expected "
-              + name(device)
+              + Devices.name(device)
               + ", the device of the base, since an adapter lies where its base does, got "
               + torchDevice);
     }
@@ -182,10 +183,5 @@ public record LoadOptions(
     }
     Location folder = subfolder == null ? location : location.resolve(subfolder);
     return AdapterSource.of(folder.uri(), labels);
-  }
-
-  /** As torch writes it. */
-  static String name(Device device) {
-    return device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu";
   }
 }

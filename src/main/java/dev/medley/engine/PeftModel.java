@@ -107,7 +107,7 @@ public final class PeftModel implements AutoCloseable {
             storage,
             Location.of(spec.base()),
             spec.task().head(),
-            Engine.device(spec.device()),
+            Devices.unassigned(spec.device()),
             spec.dtype());
     try {
       this.engine = Engine.on(base, storage, spec.withAdapterMemory(0));
@@ -174,7 +174,7 @@ public final class PeftModel implements AutoCloseable {
    */
   public LoadResult loadAdapter(String path, String name, LoadOptions options) {
     checkNew(name);
-    AdapterSource source = options.source(path, base.owner().getDevice(), spec.dtype());
+    AdapterSource source = options.source(path, base.device(), spec.dtype());
     return SetManifest.isAt(storage, source.location())
         ? loadSet(source, name)
         : load(source, name, null);
@@ -680,7 +680,7 @@ public final class PeftModel implements AutoCloseable {
         isEnabled(),
         activeAdapters(),
         List.copyOf(types.keySet()),
-        LoadOptions.name(base.owner().getDevice()));
+        Devices.name(base.device()));
   }
 
   /** Arrays of the base and of everything that is loaded, for tests. */

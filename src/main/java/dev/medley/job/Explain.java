@@ -8,6 +8,7 @@ import dev.medley.engine.TextGeneration;
 import dev.medley.engine.Validation;
 import dev.medley.io.Storage;
 import dev.medley.spark.InputCounts;
+import dev.medley.spark.TaskDevices;
 import dev.medley.tensor.Torch;
 import java.io.PrintWriter;
 import java.util.Comparator;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -63,7 +65,14 @@ final class Explain implements Callable<Integer> {
       Forecast forecast = Forecast.of(checked, demands(counts), storage);
       out.print(sets(checked, counts, forecast));
       out.println();
-      out.print(totals(checked, counts, forecast, context.defaultParallelism() / cpus, threads));
+      out.print(
+          totals(
+              checked,
+              counts,
+              forecast,
+              context.getConf(),
+              context.defaultParallelism() / cpus,
+              threads));
       out.flush();
     }
     return Medley.OK;
@@ -118,7 +127,12 @@ final class Explain implements Callable<Integer> {
   }
 
   private static Table totals(
-      Validation checked, InputCounts counts, Forecast forecast, int tasks, int threads) {
+      Validation checked,
+      InputCounts counts,
+      Forecast forecast,
+      SparkConf conf,
+      int tasks,
+      int threads) {
     EngineSpec spec = checked.spec();
     Batching batching = spec.batching();
     List<AdapterRef> refs = counts.sets().stream().map(InputCounts.OfSet::set).toList();
@@ -162,6 +176,7 @@ final class Explain implements Callable<Integer> {
               + Table.bytes(spec.merging().memory())
               + " of a task");
     }
+    table.row("device", TaskDevices.forecast(spec.device(), conf));
     table.row("threads", threads + " of each task, " + tasks + " tasks at a time");
     if (!(spec.task() instanceof TextGeneration)) {
       table.note(

@@ -2,6 +2,7 @@ package dev.medley.job;
 
 import dev.medley.io.Storage;
 import dev.medley.spark.SparkBuild;
+import dev.medley.spark.TaskDevices;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
@@ -34,6 +35,7 @@ final class Session implements AutoCloseable {
     if (conf.get("spark.app.name", Medley.class.getName()).equals(Medley.class.getName())) {
       conf.setAppName(name); // spark-submit names a job by its main class
     }
+    TaskDevices.check(conf); // before a first task waits
     return new Session(SparkSession.builder().config(conf).getOrCreate(), true);
   }
 

@@ -2,10 +2,9 @@ package dev.medley.spark;
 
 import ai.djl.Device;
 import dev.medley.engine.BaseModel;
-import dev.medley.engine.Devices;
+import dev.medley.engine.DevicePermits;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
-import dev.medley.engine.EngineSpec.DeviceChoice;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -24,7 +23,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.TaskContext;
-import org.apache.spark.resource.ResourceInformation;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +46,7 @@ public final class ExecutorEngines {
   private final AtomicInteger baseLoads = new AtomicInteger();
   private final MetricTotals totals = new MetricTotals();
   private final AtomicBoolean saidThreads = new AtomicBoolean();
+  private final Map<Device, DevicePermits> permits = new ConcurrentHashMap<>();
   private final Map<EngineKey, Entry> engines = new HashMap<>();
   private long clock;
 
@@ -146,7 +145,7 @@ public final class ExecutorEngines {
           threads,
           task.cpus());
     }
-    Device device = device(shared.spec().device(), task.resourcesJMap());
+    Device device = TaskDevices.of(shared.spec().device(), task);
     return lease(shared.spec(), shared.baseVersions(), storage(shared.hadoop().value()), device);
   }
 
@@ -156,14 +155,6 @@ public final class ExecutorEngines {
       fingerprints.clear();
     }
     return fingerprints;
-  }
-
-  /** The GPU that the scheduler gave to the task, where the choice allows one. */
-  static Device device(DeviceChoice choice, Map<String, ResourceInformation> resources) {
-    ResourceInformation gpu = resources.get("gpu");
-    List<String> assigned = gpu == null ? List.of() : List.of(gpu.addresses());
-    boolean cpu = choice == DeviceChoice.CPU || assigned.isEmpty();
-    return Devices.choose(choice, assigned, cpu ? 0 : Torch.gpus());
   }
 
   Lease lease(EngineSpec spec, List<String> baseVersions, Storage storage, Device device) {
@@ -180,7 +171,7 @@ public final class ExecutorEngines {
         EngineKey key = new EngineKey(spec, baseVersions, storage, device);
         Entry entry =
             engines.computeIfAbsent(
-                key, made -> new Entry(baseKey, Engine.on(base, storage, spec)));
+                key, made -> new Entry(baseKey, Engine.on(base, storage, spec, permits(device))));
         entry.leases++;
         return new Lease(entry);
       }
@@ -189,6 +180,11 @@ public final class ExecutorEngines {
         basePins.merge(baseKey, -1, (pins, one) -> pins + one == 0 ? null : pins + one);
       }
     }
+  }
+
+  /** Those of a device, for all engines on it. */
+  DevicePermits permits(Device device) {
+    return permits.computeIfAbsent(device, TaskDevices::permits);
   }
 
   /** The first who asks loads it, the others wait; a failure is the loader's alone. */

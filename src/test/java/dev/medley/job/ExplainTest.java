@@ -98,6 +98,7 @@ class ExplainTest {
             base products   N.NNN s*
             changes         N.NNN s*
             merged weights  at most 18.4 KiB of a set, merge memory 512.0 MiB of a task
+            device          cpu, passes at a time: one of each task
             threads         N of each task, 2 tasks at a time
                 * of one task after the other, by a measurement of this machine's processor; attention, heads,
                   tokens and loads not counted

@@ -9,7 +9,6 @@ import dev.medley.engine.BaseModel;
 import dev.medley.engine.Batching;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
-import dev.medley.engine.EngineSpec.DeviceChoice;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.Request;
 import dev.medley.engine.TextClassification;
@@ -27,7 +26,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.resource.ResourceInformation;
 import org.apache.spark.util.SerializableConfiguration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -157,23 +155,6 @@ class ExecutorEnginesTest {
     Map<String, String> before = Scoring.hadoop(session).getPropsWithPrefix("spark.");
     session.conf().set("spark.sql.shuffle.partitions", "77");
     assertThat(Scoring.hadoop(session).getPropsWithPrefix("spark.")).isEqualTo(before);
-  }
-
-  @Test
-  void taskWithoutResourcesComputesOnTheCpu() {
-    assertThat(ExecutorEngines.device(DeviceChoice.AUTO, Map.of())).isEqualTo(Device.cpu());
-    assertThatThrownBy(() -> ExecutorEngines.device(DeviceChoice.GPU, Map.of()))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessageStartingWith("device = gpu, and no GPU is assigned to this task");
-  }
-
-  @Test
-  void assignedGpuIsNeverReplacedByTheCpu() {
-    var assigned = Map.of("gpu", new ResourceInformation("gpu", new String[] {"999"}));
-    assertThat(ExecutorEngines.device(DeviceChoice.CPU, assigned)).isEqualTo(Device.cpu());
-    assertThatThrownBy(() -> ExecutorEngines.device(DeviceChoice.AUTO, assigned))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessageStartingWith("GPU 999 is assigned to this task, and libtorch sees ");
   }
 
   @Test
