@@ -12,6 +12,7 @@ import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
 import dev.medley.model.Labels;
 import dev.medley.tensor.Kernels;
+import dev.medley.tensor.Torch;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -162,7 +163,7 @@ final class AdapterStore implements AutoCloseable {
         return lease;
       } catch (CompletionException e) {
         if (mine && e.getCause() instanceof LoadException problem) {
-          throw ref.isPlain()
+          throw ref.isPlain() && !(problem instanceof DeviceMemoryException)
               ? new LoadException(ref.toString(), problem.getMessage(), problem)
               : problem;
         }
@@ -177,8 +178,7 @@ final class AdapterStore implements AutoCloseable {
   private void load(Entry entry, Meter meter) {
     try {
       long start = System.nanoTime();
-      Loaded loaded =
-          entry.ref.isPlain() ? read(entry.ref.members().get(0).name()) : compile(entry.ref, meter);
+      Loaded loaded = loaded(entry.ref, meter);
       if (entry.ref.isPlain()) {
         meter.load(loaded.bytes, System.nanoTime() - start);
       }
@@ -198,8 +198,24 @@ final class AdapterStore implements AutoCloseable {
     }
   }
 
+  /** Where the device has no memory for it, those that nobody uses make room. */
+  private Loaded loaded(AdapterRef ref, Meter meter) {
+    try {
+      return ref.isPlain() ? read(ref.members().get(0).name()) : compile(ref, meter);
+    } catch (EngineException e) {
+      if (!Torch.isOutOfMemory(e)) {
+        throw e;
+      }
+    }
+    evict(meter, 0, 0);
+    return ref.isPlain() ? read(ref.members().get(0).name()) : compile(ref, meter);
+  }
+
   /** Numbers that libtorch cannot work with, such as those of a matrix that has no inverse. */
-  private static LoadException unusable(AdapterRef ref, EngineException e) {
+  private LoadException unusable(AdapterRef ref, EngineException e) {
+    if (Torch.isOutOfMemory(e)) {
+      return new DeviceMemoryException(ref, Devices.name(base.device()), e);
+    }
     String said = String.valueOf(e.getMessage()).strip();
     return new LoadException(
         ref.toString(),
@@ -333,9 +349,14 @@ final class AdapterStore implements AutoCloseable {
   }
 
   private void evict(Meter meter) {
+    evict(meter, budget, KEPT_SETS);
+  }
+
+  /** Closes what nobody uses while there is more than so many bytes, or so many sets. */
+  private void evict(Meter meter, long mostBytes, int mostSets) {
     List<NDManager> closing = new ArrayList<>();
     synchronized (this) {
-      Entry oldest = oldest();
+      Entry oldest = oldest(mostBytes, mostSets);
       while (oldest != null) {
         idle.remove(oldest);
         idleSets.remove(oldest);
@@ -346,7 +367,7 @@ final class AdapterStore implements AutoCloseable {
         Loaded loaded = oldest.loaded.join();
         closing.add(loaded.owner);
         loaded.members.forEach(Lease::release);
-        oldest = oldest();
+        oldest = oldest(mostBytes, mostSets);
       }
     }
     closing.forEach(NDManager::close);
@@ -356,12 +377,12 @@ final class AdapterStore implements AutoCloseable {
    * What goes first where something has to: the set that was longest unused, since it keeps its
    * members, then the adapter; null where nothing has to, or nothing can.
    */
-  private Entry oldest() {
-    if (bytes <= budget && sets <= KEPT_SETS) {
+  private Entry oldest(long mostBytes, int mostSets) {
+    if (bytes <= mostBytes && sets <= mostSets) {
       return null;
     }
     Entry set = idleSets.isEmpty() ? null : idleSets.iterator().next();
-    Entry adapter = idle.isEmpty() || bytes <= budget ? null : idle.iterator().next();
+    Entry adapter = idle.isEmpty() || bytes <= mostBytes ? null : idle.iterator().next();
     return set == null || adapter != null && adapter.lastUse < set.lastUse ? adapter : set;
   }
 

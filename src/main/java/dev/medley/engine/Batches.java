@@ -39,6 +39,36 @@ final class Batches {
     int tokens() {
       return parts.stream().mapToInt(Part::tokens).sum();
     }
+
+    /**
+     * Its first rows and its last ones, each half a batch of its own; where it has one row, that
+     * alone.
+     */
+    List<Batch> halves() {
+      int rows = rows();
+      return rows == 1 ? List.of(this) : List.of(some(0, rows / 2), some(rows / 2, rows));
+    }
+
+    private Batch some(int from, int to) {
+      List<List<Row>> kept = new ArrayList<>();
+      int start = 0;
+      for (Part part : parts) {
+        int end = start + part.rows.size();
+        if (Math.max(start, from) < Math.min(end, to)) {
+          kept.add(part.rows.subList(Math.max(start, from) - start, Math.min(end, to) - start));
+        }
+        start = end;
+      }
+      return new Batch(
+          kept.stream()
+              .map(
+                  rows ->
+                      new Part(
+                          rows.get(0).set,
+                          rows,
+                          new Planner.Run(Batches.tokens(rows), 1, kept.size() == 1)))
+              .toList());
+    }
   }
 
   /**

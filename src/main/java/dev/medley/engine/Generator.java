@@ -50,7 +50,7 @@ final class Generator implements Results {
   private final Engine engine;
   private final TextModel model;
   private final RowReader reader;
-  private final Runnable beforeBatch;
+  private final Turns turns;
   private final Batching batching;
   private final Sampler sampler;
   private final Origins origins;
@@ -62,6 +62,7 @@ final class Generator implements Results {
   private KvCache cache;
   private LowRankBank bank;
   private long arrivals;
+  private long steps;
   private boolean ended;
 
   Generator(Engine engine, Iterator<Request> requests, Runnable beforeBatch, Meter meter) {
@@ -69,7 +70,7 @@ final class Generator implements Results {
     this.engine = engine;
     this.model = engine.base().model();
     this.reader = new RowReader(engine, requests);
-    this.beforeBatch = beforeBatch;
+    this.turns = new Turns(engine, beforeBatch);
     this.batching = engine.spec().batching();
     this.sampler = new Sampler(engine.generation());
     this.origins = new Origins(engine);
@@ -99,6 +100,11 @@ final class Generator implements Results {
     }
   }
 
+  @Override
+  public long waitedNanos() {
+    return turns.waitedNanos();
+  }
+
   /** Gives back what running rows hold; twice does no harm. */
   @Override
   public void close() {
@@ -121,15 +127,42 @@ final class Generator implements Results {
     admit();
     makeRoom();
     if (!running.isEmpty()) {
-      beforeBatch.run();
-      try (NDManager scope = engine.base().owner().newSubManager()) {
-        forward(scope);
-      }
+      turns.check();
+      takeStep(pieces());
     }
     if (running.removeIf(Running::endIfDone)) {
       bank.keep(running.stream().map(Running::set).toList());
       places.keySet().retainAll(running.stream().map(row -> row.row.choice.adapter()).toList());
     }
+  }
+
+  /** Where the device has no memory for all of the tokens, the next step has fewer. */
+  private void takeStep(List<Running> rows) {
+    int tokens = rows.stream().mapToInt(row -> row.taken).sum();
+    steps++;
+    rows.forEach(row -> row.lastStep = steps);
+    Runnable pass =
+        () -> {
+          try (NDManager scope = engine.base().owner().newSubManager()) {
+            forward(rows, scope);
+          }
+        };
+    if (turns.pass(tokens, pass)) {
+      return;
+    }
+    undo(rows);
+    if (tokens == 1 && !turns.alone(tokens, pass)) {
+      undo(rows);
+      rows.get(0).row.result = turns.tooLarge();
+      reader.failIfAsked(rows.get(0).row);
+    }
+  }
+
+  /** As if the step had not been taken, and without the memory that comes and goes. */
+  private void undo(List<Running> rows) {
+    rows.forEach(Running::stepBack);
+    bank.close(); // some of its sets may be there by half
+    bank = new LowRankBank(engine.base().owner());
   }
 
   /** Rows that wait start in the order of their sets; the shortest prompts of a set first. */
@@ -179,11 +212,11 @@ final class Generator implements Results {
 
   /** Starts waiting rows while there is room. */
   private void admit() {
-    int most = Math.min(batching.batchSize(), batching.batchTokens()); // each has a token a step
+    int most = Math.min(batching.batchSize(), turns.tokens()); // each has a token a step
     while (running.size() < most && !waiting.isEmpty()) {
       Running next = waiting.peek();
       if (next.tokens.size() + 1 > cache().places()) {
-        fail(next, Code.TEXT_TOO_LONG, tooLarge(next.tokens.size()));
+        failTooLarge(next);
       } else if (!start(next)) {
         break; // a row that ends makes room
       }
@@ -255,7 +288,7 @@ final class Generator implements Results {
     int most = (int) Math.min(wanted, cache.places());
     if (row.tokens.size() > most) {
       row.note();
-      fail(row, Code.TEXT_TOO_LONG, tooLarge(row.tokens.size()));
+      failTooLarge(row);
     } else {
       row.slot = cache.take(most);
     }
@@ -265,29 +298,29 @@ final class Generator implements Results {
     if (cache == null) {
       Precision precision = engine.base().precision();
       long tokens = batching.cacheTokens(model.cacheBytes(precision), model.maxTokens());
-      cache = model.cache(engine.base().owner(), precision, tokens);
+      cache = turns.memory(tokens, fewer -> model.cache(engine.base().owner(), precision, fewer));
       bank = new LowRankBank(engine.base().owner());
     }
     return cache;
   }
 
-  private String tooLarge(int tokens) {
-    return "text: expected fewer tokens, prompt and continuation together, than the memory for keys"
-        + " and values has places for, "
-        + cache.places()
-        + ", found "
-        + tokens
-        + "; raise cache-memory, or ask for fewer new tokens";
+  private void failTooLarge(Running row) {
+    String found =
+        "text: expected fewer tokens, prompt and continuation together, than the memory for keys and"
+            + " values has places for, "
+            + cache.places()
+            + ", found "
+            + row.tokens.size();
+    if (turns.memoryIsCut()) {
+      fail(row, Code.DEVICE_OUT_OF_MEMORY, found + "; make room on the device");
+    } else {
+      fail(row, Code.TEXT_TOO_LONG, found + "; raise cache-memory, or ask for fewer new tokens");
+    }
   }
 
-  private void forward(NDManager scope) {
+  private void forward(List<Running> rows, NDManager scope) {
     long start = System.nanoTime();
-    List<Running> rows = new ArrayList<>();
-    List<Part> parts = new ArrayList<>();
-    for (Running row : pieces()) {
-      rows.add(row);
-      parts.add(row.part());
-    }
+    List<Part> parts = rows.stream().map(Running::part).toList();
     CausalBatch batch = CausalBatch.of(scope, parts, cache, engine.base().precision());
     RowGroups sets = RowGroups.of(rows.stream().map(Running::set).toList()).with(bank);
     NDArray hidden = model.hidden(batch, sets.ofTokens(batch.lengths())); // [n, h]
@@ -331,30 +364,32 @@ final class Generator implements Results {
   /**
    * Who takes part in this step, and with how many tokens: one of every row whose prompt is done,
    * and of the budget's rest half goes to the prompt that has waited longest, the other half to the
-   * shortest. So no prompt waits for all of a long one, and none for ever.
+   * shortest. So no prompt waits for all of a long one, and none for ever. Where memory is short
+   * and the budget with it, those take part that have waited longest.
    */
   private List<Running> pieces() {
-    int budget = batching.batchTokens();
+    int budget = turns.tokens();
     List<Running> prompts = new ArrayList<>();
+    List<Running> others = new ArrayList<>(); // rows whose prompt is done
     for (Running row : running) {
       row.taken = 0;
       row.plan(model.restartAt());
-      if (row.pending == 1) {
-        row.taken = 1;
-        budget--;
-      } else {
-        prompts.add(row);
-      }
+      (row.pending == 1 ? others : prompts).add(row);
     }
-    budget = Math.max(1, budget);
+    others.sort(Comparator.comparingLong(row -> row.lastStep));
+    for (Running row : others.subList(0, Math.min(others.size(), budget))) {
+      row.taken = 1;
+      budget--;
+    }
+    budget = turns.areCut() ? budget : Math.max(1, budget);
     prompts.sort(Comparator.comparingLong(row -> row.arrival));
     if (!prompts.isEmpty()) {
       Running oldest = prompts.get(0);
       oldest.taken = Math.min(oldest.pending, budget - budget / 2);
       budget -= oldest.taken;
-      List<Running> others = new ArrayList<>(prompts.subList(1, prompts.size()));
-      others.sort(Comparator.comparingInt(row -> row.pending));
-      for (Running row : others) {
+      List<Running> shortest = new ArrayList<>(prompts.subList(1, prompts.size()));
+      shortest.sort(Comparator.comparingInt(row -> row.pending));
+      for (Running row : shortest) {
         row.taken = Math.min(row.pending, budget);
         budget -= row.taken;
       }
@@ -374,8 +409,10 @@ final class Generator implements Results {
     Lease lease; // null while it waits, and for the base
     private int cached; // tokens whose keys and values are in the slot
     private int length; // of the row when those were computed
+    private int start; // of this step's tokens
     int pending;
     int taken;
+    long lastStep;
 
     Running(Row row, Continuation continuation, long arrival) {
       this.row = row;
@@ -399,6 +436,7 @@ final class Generator implements Results {
         cached = 0; // angles of all its keys change
       }
       length = tokens.size();
+      start = cached;
       pending = tokens.size() - cached;
     }
 
@@ -410,6 +448,11 @@ final class Generator implements Results {
     boolean advance() {
       cached += taken;
       return cached == tokens.size();
+    }
+
+    /** What a step has not finished is computed anew. */
+    void stepBack() {
+      cached = start;
     }
 
     /** Its part of a step. */

@@ -9,4 +9,10 @@ import java.util.Iterator;
 public interface Results extends Iterator<Result>, AutoCloseable {
   @Override
   void close();
+
+  /**
+   * Nanoseconds that forward passes have waited for their turn on the device so far; any thread may
+   * ask.
+   */
+  long waitedNanos();
 }

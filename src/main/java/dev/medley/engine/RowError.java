@@ -27,6 +27,8 @@ public record RowError(Code code, String message) {
     MESSAGES_UNFIT,
     /** What the model computed for the row is NaN or infinite. */
     LOGITS_NOT_FINITE,
+    /** The device has no memory for the row, alone on it, or for its adapters. */
+    DEVICE_OUT_OF_MEMORY,
     /** Neither the base nor the adapter has the head that the task needs. */
     HEAD_MISSING;
 

@@ -98,7 +98,7 @@ final class RowReader {
     try {
       lease = engine.store().lease(row.choice.adapter(), meter);
     } catch (LoadException e) {
-      fail(row, Result.failed(Code.ADAPTER_UNFIT, e.getMessage()));
+      fail(row, unleased(e));
       return null;
     }
     Result missing = missing(row.choice.adapter(), lease.set());
@@ -108,6 +108,13 @@ final class RowReader {
     lease.close();
     fail(row, missing);
     return null;
+  }
+
+  /** The error of rows whose adapters could not be had. */
+  Result unleased(LoadException problem) {
+    boolean isFull = problem instanceof DeviceMemoryException;
+    return Result.failed(
+        isFull ? Code.DEVICE_OUT_OF_MEMORY : Code.ADAPTER_UNFIT, problem.getMessage());
   }
 
   /**

@@ -48,7 +48,7 @@ final class Scorer implements Results {
   private final RowReader reader;
   private final Batching batching;
   private final ArrayDeque<Result> ready = new ArrayDeque<>();
-  private final Runnable beforeBatch;
+  private final Turns turns;
   private final Lookahead ahead = new Lookahead();
   private final Planner planner;
   private final MergeMemory memory;
@@ -64,7 +64,7 @@ final class Scorer implements Results {
     this.task = task;
     this.engine = engine;
     this.reader = new RowReader(engine, requests);
-    this.beforeBatch = beforeBatch;
+    this.turns = new Turns(engine, beforeBatch);
     this.batching = engine.spec().batching();
     this.planner = engine.planner();
     this.memory = engine.mergeMemory();
@@ -91,6 +91,11 @@ final class Scorer implements Results {
       close();
     }
     return result;
+  }
+
+  @Override
+  public long waitedNanos() {
+    return turns.waitedNanos();
   }
 
   @Override
@@ -162,14 +167,14 @@ final class Scorer implements Results {
     int next = 0;
     try (Leases leases = new Leases(engine.store(), ahead, meter)) {
       while (next < plan.size()) {
-        beforeBatch.run();
+        turns.check();
         Map<AdapterRef, Leased> adapters = leases.take(adapters(plan, sets, next, next + 2));
         if (fail(adapters, good, window)) {
           plan = plan(good, order); // as if those rows had never been; the same up to here
           continue;
         }
         leases.expect(adapters(plan, sets, next + 2, next + 3));
-        forward(plan.get(next++), window, adapters);
+        score(plan.get(next++), window, adapters);
       }
     }
     Map<AdapterRef, Integer> scored = new HashMap<>();
@@ -213,6 +218,28 @@ final class Scorer implements Results {
               }
               return error != null;
             });
+  }
+
+  /** A batch in one forward pass, or in halves as often as the device has no memory for it. */
+  private void score(Batch batch, List<Row> window, Map<AdapterRef, Leased> adapters) {
+    boolean isRow = batch.rows() == 1;
+    if (isRow || batch.tokens() <= turns.tokens()) {
+      Runnable pass = () -> forward(batch, window, adapters);
+      if (turns.pass(batch.tokens(), pass)) {
+        return;
+      }
+      memory.close(); // merged weights take some, too, and half of them may be missing
+      if (isRow) {
+        if (!turns.alone(batch.tokens(), pass)) {
+          memory.close();
+          Row row = window.get(batch.parts().get(0).rows().get(0).index());
+          row.applied = null;
+          reader.fail(row, turns.tooLarge());
+        }
+        return;
+      }
+    }
+    batch.halves().forEach(half -> score(half, window, adapters));
   }
 
   private void forward(Batch batch, List<Row> window, Map<AdapterRef, Leased> adapters) {
@@ -260,7 +287,7 @@ final class Scorer implements Results {
   private Result error(AdapterRef ref, Leased leased) {
     return leased.problem() == null
         ? reader.missing(ref, leased.lease().set())
-        : Result.failed(Code.ADAPTER_UNFIT, leased.problem().getMessage());
+        : reader.unleased(leased.problem());
   }
 
   private static RowError warning(Tokens tokens) {

@@ -44,6 +44,32 @@ class BatchesTest {
         .isEqualTo(expected);
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      textBlock =
+          """
+          0:3                     ; 0
+          0:1 0:2                 ; 0, 1
+          0:1 0:2 0:3             ; 0, 1 2
+          1:3 0:3 1:2 0:1         ; 3 1, 2 0
+          0:1 1:1 1:2 2:1 2:2     ; 0 | 1, 2 | 3 4
+          """)
+  void halvesAreTheFirstAndTheLastRowsEachARunOfItsOwn(String rows, String expected) {
+    Batch batch = Batches.of(rows(rows), 99, 999, null).get(0);
+
+    assertThat(batch.halves().stream().map(BatchesTest::show).collect(Collectors.joining(", ")))
+        .isEqualTo(expected);
+    for (Batch half : batch.halves()) {
+      for (Part part : half.parts()) {
+        if (batch.rows() > 1) {
+          int tokens = part.rows().stream().mapToInt(Row::length).sum();
+          assertThat(part.run()).isEqualTo(new Planner.Run(tokens, 1, half.parts().size() == 1));
+        }
+      }
+    }
+  }
+
   private static List<Row> rows(String rows) {
     String[] texts = rows.split(" ");
     return IntStream.range(0, texts.length)
