@@ -7,9 +7,11 @@ import org.apache.spark.Dependency;
 import org.apache.spark.OneToOneDependency;
 import org.apache.spark.Partition;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.rdd.DeterministicLevel;
 import org.apache.spark.rdd.RDD;
+import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
@@ -43,6 +45,7 @@ final class AffineScoring extends RDD<Row> {
   private final transient ScoringColumns columns;
   private final transient AdapterAffinity affinity;
   private final transient Storage storage;
+  private final transient ResourceProfile profile;
   private final transient MapPartitionsFunction<Row, Row> score;
   private final transient RowBytes in;
   private final transient RowBytes out;
@@ -53,8 +56,9 @@ final class AffineScoring extends RDD<Row> {
   /**
    * Runs nothing.
    *
-   * @param rows of a batch, with an adapter column
-   * @param affinity {@code AUTO} or {@code ON}
+   * @param rows of a batch, with an adapter column unless affinity is off
+   * @param affinity {@code OFF} where rows cannot be moved
+   * @param profile of the stage that scores; null for the application's
    * @param score one row out for each that goes in, in order
    * @param out columns that come out
    */
@@ -64,6 +68,7 @@ final class AffineScoring extends RDD<Row> {
       ScoringColumns columns,
       AdapterAffinity affinity,
       Storage storage,
+      ResourceProfile profile,
       MapPartitionsFunction<Row, Row> score,
       StructType out) {
     super(rows.sparkSession().sparkContext(), nothing(), ROW);
@@ -72,6 +77,7 @@ final class AffineScoring extends RDD<Row> {
     this.columns = columns;
     this.affinity = affinity;
     this.storage = storage;
+    this.profile = profile;
     this.score = score;
     this.in = new RowBytes(rows.schema());
     this.out = new RowBytes(out);
@@ -123,7 +129,8 @@ final class AffineScoring extends RDD<Row> {
   }
 
   private RDD<Row> unmoved(RDD<Row> input) {
-    return input.toJavaRDD().mapPartitions(score::call).rdd();
+    JavaRDD<Row> unmoved = input.toJavaRDD().mapPartitions(score::call);
+    return (profile == null ? unmoved : unmoved.withResources(profile)).rdd();
   }
 
   private RDD<Row> moved(Dataset<Row> fresh, RDD<Row> input) {
@@ -134,7 +141,8 @@ final class AffineScoring extends RDD<Row> {
     }
     inOrder = MovedRows.comesInOrder(input);
     RequestFields fields = RequestFields.of(rows.schema(), columns);
-    return new MovedRows(step.keys(), step.broadcastPlan(), fields, in, out, score).scored(input);
+    return new MovedRows(step.keys(), step.broadcastPlan(), fields, in, out, score)
+        .scored(input, profile);
   }
 
   @SuppressWarnings("unchecked") // an empty list is one of anything

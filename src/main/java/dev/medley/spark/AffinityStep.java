@@ -31,6 +31,9 @@ record AffinityStep(
 
   /** Why rows are not even counted; null where they are. */
   static String reasonToStay(AdapterAffinity affinity, Dataset<Row> fresh, int partitions) {
+    if (affinity == AdapterAffinity.OFF) {
+      return "it is not asked for";
+    }
     if (partitions == 0 || affinity == AdapterAffinity.AUTO && partitions == 1) {
       return "the input has " + (partitions == 0 ? "no partition" : "one partition");
     }

@@ -12,6 +12,7 @@ import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.rdd.DeterministicLevel;
 import org.apache.spark.rdd.RDD;
+import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.sql.Row;
 import scala.Tuple2;
 
@@ -48,20 +49,26 @@ record MovedRows(
 
   private static final double PLASTIC = 0.7548776662466927;
 
-  /** The rows of the input, scored, in the input's partitions and order. */
-  RDD<Row> scored(RDD<Row> input) {
+  /**
+   * The rows of the input, scored, in the input's partitions and order.
+   *
+   * @param profile of the stage that scores; null for the application's
+   */
+  RDD<Row> scored(RDD<Row> input, ResourceProfile profile) {
     boolean inOrder = comesInOrder(input);
     Place.Named places = new Place.Named(input.getNumPartitions());
     JavaRDD<Tuple2<long[], byte[]>> sent =
         input
             .toJavaRDD()
             .mapPartitionsWithIndex((partition, rows) -> send(partition, rows, inOrder), false);
-    return JavaPairRDD.fromJavaRDD(sent)
-        .repartitionAndSortWithinPartitions(places, new Place.InOrder())
-        .mapPartitionsToPair(this::score)
-        .repartitionAndSortWithinPartitions(places)
-        .mapPartitions(this::receive)
-        .rdd();
+    JavaPairRDD<Long, byte[]> scored =
+        JavaPairRDD.fromJavaRDD(sent)
+            .repartitionAndSortWithinPartitions(places, new Place.InOrder())
+            .mapPartitionsToPair(this::score);
+    if (profile != null) {
+      scored.rdd().withResources(profile);
+    }
+    return scored.repartitionAndSortWithinPartitions(places).mapPartitions(this::receive).rdd();
   }
 
   /** Whether a task that runs again gives its rows in the order that they had before. */

@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.resource.ResourceProfile;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -85,9 +86,10 @@ public final class Scoring {
    *
    * @param spec as {@code Validation} gives it back; relative paths are the driver's
    * @param affinity whether rows are moved
+   * @param resources of the stage that scores; null for the application's
    * @param counters null for none
-   * @throws IllegalArgumentException as {@link #schema}, and where rows that cannot be moved are to
-   *     be: those of a stream, or without an adapter column
+   * @throws IllegalArgumentException as {@link #schema}, where rows that cannot be moved are to be:
+   *     those of a stream, or without an adapter column, and for resources that cannot be had
    * @throws IllegalStateException on a Spark that this build is not for
    */
   public static Dataset<Row> score(
@@ -95,30 +97,53 @@ public final class Scoring {
       EngineSpec spec,
       ScoringColumns columns,
       AdapterAffinity affinity,
+      ScoringResources resources,
       ScoringCounters counters) {
     SparkBuild.check();
     StructType in = rows.schema();
     StructType out = schema(in, spec.task(), columns);
     boolean mayMove = mayMove(rows.isStreaming(), spec, columns, affinity);
     SparkSession session = rows.sparkSession();
+    TaskDevices.check(session.sparkContext().getConf());
+    ResourceProfile profile = resources == null ? null : profile(resources, rows);
     SharedSpec shared = shared(session, traced(spec, columns));
     ScorePartition score =
         new ScorePartition(broadcast(session, shared), RequestFields.of(in, columns), counters);
     Dataset<Row> scored =
-        mayMove
+        mayMove || profile != null
             ? session.createDataFrame(
                 new AffineScoring(
                         rows.toDF(),
                         shared.spec(),
                         columns,
-                        affinity,
+                        mayMove ? affinity : AdapterAffinity.OFF,
                         ExecutorEngines.OF_THIS_JVM.storage(shared.hadoop().value()),
+                        profile,
                         score,
                         out)
                     .telling(counters == null ? decision -> {} : counters::decided),
                 out)
             : rows.toDF().mapPartitions(score, Encoders.row(out));
     return restored(scored, out);
+  }
+
+  private static ResourceProfile profile(ScoringResources resources, Dataset<?> rows) {
+    if (rows.isStreaming()) {
+      throw new IllegalArgumentException(
+          "scoring resources: expected none for a stream, whose stages Spark keeps to itself; score"
+              + " its micro-batches in foreachBatch");
+    }
+    return resources.profile(rows.sparkSession().sparkContext());
+  }
+
+  /** The same with what the application has. */
+  public static Dataset<Row> score(
+      Dataset<?> rows,
+      EngineSpec spec,
+      ScoringColumns columns,
+      AdapterAffinity affinity,
+      ScoringCounters counters) {
+    return score(rows, spec, columns, affinity, null, counters);
   }
 
   /** The same, with rows moved to their adapters where that pays. */

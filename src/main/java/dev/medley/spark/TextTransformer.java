@@ -63,6 +63,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   private final Param<String> dtype;
   private final Param<String> onError;
   private final Param<String> adapterAffinity;
+  private transient ScoringResources resources;
 
   TextTransformer(String uid) {
     this.uid = uid;
@@ -460,6 +461,20 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   }
 
   /**
+   * What the stage that scores has; null for what the application has. It is the cluster's and not
+   * the model's, so it is copied with the transformer and not saved with it.
+   */
+  public T setResources(ScoringResources ofTheStage) {
+    resources = ofTheStage;
+    return self();
+  }
+
+  /** Null for what the application has. */
+  public ScoringResources getResources() {
+    return resources;
+  }
+
+  /**
    * Scores. The model's and the adapters' small files and headers are checked here, on the driver;
    * weights are read where rows are.
    *
@@ -471,7 +486,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     transformSchema(rows.schema(), true);
     Storage storage = ExecutorEngines.OF_THIS_JVM.storage(Scoring.hadoop(rows.sparkSession()));
     AdapterAffinity affinity = AdapterAffinity.of(getAdapterAffinity());
-    return Scoring.score(rows, validated(storage), columns(), affinity, null);
+    return Scoring.score(rows, validated(storage), columns(), affinity, resources, null);
   }
 
   /**
@@ -504,7 +519,8 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   @Override
   @SuppressWarnings("unchecked")
   public T copy(ParamMap extra) {
-    return (T) defaultCopy(extra);
+    T copy = (T) defaultCopy(extra);
+    return copy.setResources(resources);
   }
 
   /** What the parameters say, its files read and checked. */

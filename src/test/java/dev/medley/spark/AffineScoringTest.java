@@ -105,7 +105,7 @@ class AffineScoringTest {
       AdapterAffinity affinity,
       MapPartitionsFunction<Row, Row> score,
       StructType out) {
-    return new AffineScoring(rows, spec, COLUMNS, affinity, null, score, out);
+    return new AffineScoring(rows, spec, COLUMNS, affinity, null, null, score, out);
   }
 
   static Dataset<Row> where(Dataset<Row> rows, EngineSpec spec, AdapterAffinity affinity) {

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ClusterTest {
   @Test
   void executorsInTheirOwnJvmsScoreAsLocalModeDoes(@TempDir Path folder) throws Exception {
-    String output = run(folder);
+    String output = run(ClusterScoring.class, folder);
 
     List<Row> local =
         Scoring.score(
@@ -59,14 +59,15 @@ class ClusterTest {
         .contains("GPU 0 is assigned to this task, and libtorch sees 0; put a CUDA build");
   }
 
-  private static String run(Path folder) throws Exception {
+  /** What a main class prints, which gets a file to write to and a folder. */
+  static String run(Class<?> main, Path folder) throws Exception {
     Path home = folder.resolve("spark-home");
     Files.createDirectories(home.resolve("jars"));
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
     command.addAll(List.of("-Xmx512m", "-cp", System.getProperty("java.class.path")));
-    command.add(ClusterScoring.class.getName());
+    command.add(main.getName());
     command.addAll(List.of(folder.resolve("scored").toString(), folder.toString()));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("SPARK_HOME", home.toString());
