@@ -24,6 +24,11 @@ public class LoadException extends RuntimeException {
     super(message(where, List.of(problem)), cause);
   }
 
+  /** The same once more, for another thread or at another time. */
+  LoadException(LoadException again) {
+    super(again.getMessage(), again);
+  }
+
   private static String message(String where, List<String> problems) {
     if (problems.isEmpty()) {
       throw new IllegalArgumentException("a LoadException needs a problem; " + where + " has none");

@@ -5,16 +5,20 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Where a file or folder is: a local path, a {@code file:} URI, or a URI of any Hadoop FileSystem.
+ * Where a file or folder is: a local path, a {@code file:} URI, {@code
+ * hf://org/name[@revision][/path]} for a model on the Hugging Face Hub, or a URI of any Hadoop
+ * FileSystem.
  *
  * <p>{@code uri} is an absolute path without scheme when local, else {@code
  * scheme://authority/path} as written; without a trailing slash. A {@code file:} URI is
- * percent-decoded (RFC 8089), other URIs are not, as in Hadoop's {@code Path}.
+ * percent-decoded (RFC 8089), other URIs are not, as in Hadoop's {@code Path}, but for a revision
+ * on the Hub, whose slashes are %2F.
  */
 public record Location(String uri) implements Serializable {
   private static final Pattern SCHEME = Pattern.compile("([A-Za-z][A-Za-z0-9+.-]*):(.*)");
@@ -23,7 +27,10 @@ public record Location(String uri) implements Serializable {
   /** Schemes where the part before the @ is a container or a model, not a user. */
   private static final Set<String> AT_IS_NO_USER = Set.of("abfs", "abfss", "wasb", "wasbs", "hf");
 
-  /** Throws IllegalArgumentException when blank, or when {@code file:} has no absolute path. */
+  /**
+   * Throws IllegalArgumentException when blank, when {@code file:} has no absolute path, or {@code
+   * hf:} no model.
+   */
   public Location {
     if (uri == null || uri.isBlank()) {
       throw new IllegalArgumentException("expected a path or URI, found a blank one");
@@ -32,6 +39,8 @@ public record Location(String uri) implements Serializable {
       Matcher scheme = SCHEME.matcher(uri);
       if (scheme.matches() && isFile(scheme)) {
         uri = absolute(filePath(uri));
+      } else if (scheme.matches() && scheme.group(1).equalsIgnoreCase("hf")) {
+        uri = HubPath.parse(uri).uri();
       } else if (scheme.matches() && scheme.group(2).startsWith("/")) {
         uri = withoutTrailingSlash(uri);
       } else {
@@ -92,6 +101,28 @@ public record Location(String uri) implements Serializable {
 
   public boolean isLocal() {
     return uri.startsWith("/");
+  }
+
+  /** Whether this is on the Hugging Face Hub. */
+  public boolean isOnHub() {
+    return uri.startsWith(HubPath.SCHEME);
+  }
+
+  /** The revision that this names; empty where it names none, as wherever there are none. */
+  public Optional<String> revision() {
+    return isOnHub() ? Optional.ofNullable(hub().revision()) : Optional.empty();
+  }
+
+  /** The same on the Hub at another revision; an IllegalStateException elsewhere. */
+  public Location atRevision(String revision) {
+    return new Location(hub().at(revision).uri());
+  }
+
+  HubPath hub() {
+    if (!isOnHub()) {
+      throw new IllegalStateException(this + " is not on the Hugging Face Hub");
+    }
+    return HubPath.parse(uri);
   }
 
   /** The local path; an IllegalStateException for a remote location, which Storage fetches. */

@@ -21,16 +21,23 @@ import org.apache.hadoop.fs.FileSystem;
 
 /**
  * How locations become local files: a local one is used where it is, a remote one lands once in the
- * cache folder of this machine, which threads and processes may share. Keep one Storage per JVM: it
- * remembers which cached files it has verified.
+ * cache folder of this machine, which threads and processes may share, and one on the Hugging Face
+ * Hub in the cache folder that all its libraries share. Keep one Storage per JVM: it remembers
+ * which cached files it has verified, and the commits that it has found branches at.
  */
 public final class Storage {
   private final Configuration conf;
   private final DownloadCache cache;
+  private final Hub hub;
 
   public Storage(Configuration conf, Path cacheFolder) {
+    this(conf, new DownloadCache(cacheFolder), Hub.ofThisProcess());
+  }
+
+  Storage(Configuration conf, DownloadCache cache, Hub hub) {
     this.conf = conf;
-    this.cache = new DownloadCache(cacheFolder);
+    this.cache = cache;
+    this.hub = hub;
   }
 
   /**
@@ -52,8 +59,24 @@ public final class Storage {
             : Path.of(chosen));
   }
 
+  /** The same, which looks up each branch on the Hub once more. */
+  public Storage anew() {
+    return new Storage(conf, cache, hub.anew());
+  }
+
+  /**
+   * The same place for everybody and at all times as far as that can be said: of a branch on the
+   * Hub its commit, the one that this reads; any other location as it is.
+   */
+  public Location pinned(Location location) {
+    return location.isOnHub() ? Location.of(hub.pinned(location.hub()).uri()) : location;
+  }
+
   /** The local file; LoadException when there is none. */
   public Path fetch(Location file) {
+    if (file.isOnHub()) {
+      return hub.fetch(file.hub());
+    }
     return fetchIfExists(file)
         .orElseThrow(() -> new LoadException(file.toString(), "expected a file, found none"));
   }
@@ -66,11 +89,17 @@ public final class Storage {
       }
       return Optional.of(file.path()).filter(Files::exists);
     }
+    if (file.isOnHub()) {
+      return hub.fetchIfExists(file.hub());
+    }
     return status(file)
         .map(status -> cache.fetch(file, status, () -> fileSystem(file).open(path(file))));
   }
 
   public boolean exists(Location fileOrFolder) {
+    if (fileOrFolder.isOnHub()) {
+      return hub.exists(fileOrFolder.hub());
+    }
     return fileOrFolder.isLocal()
         ? Files.exists(fileOrFolder.path())
         : anyStatus(fileOrFolder).isPresent();
@@ -81,6 +110,9 @@ public final class Storage {
    */
   public List<String> list(Location folder) {
     try {
+      if (folder.isOnHub()) {
+        return hub.list(folder.hub());
+      }
       return folder.isLocal() ? localNames(folder.path()) : remoteNames(folder);
     } catch (NoSuchFileException | FileNotFoundException e) {
       throw new LoadException(folder.toString(), "expected a folder, found none", e);
@@ -90,10 +122,13 @@ public final class Storage {
   }
 
   /**
-   * A short text that is another one when the file is: its length and when it was last changed;
-   * empty when there is none.
+   * A short text that is another one when the file is: its length and when it was last changed, on
+   * the Hub the commit; empty when there is none.
    */
   public String version(Location file) {
+    if (file.isOnHub()) {
+      return hub.version(file.hub());
+    }
     try {
       if (file.isLocal()) {
         if (!Files.exists(file.path())) {
@@ -113,6 +148,9 @@ public final class Storage {
   /** Reads something out of a file where it is, without fetching it; empty when there is none. */
   <T> Optional<T> readInPlace(Location file, InPlace<T> reading) {
     try {
+      if (file.isOnHub()) {
+        return hub.readInPlace(file.hub(), reading);
+      }
       if (file.isLocal()) {
         if (!Files.exists(file.path())) {
           return Optional.empty();

@@ -100,7 +100,7 @@ class LocationTest {
     "s3a://key:with@sign@bucket/m@2,                  s3a://bucket/m@2",
     "abfss://container@account.dfs.core.windows.net/m, abfss://container@account.dfs.core.windows.net/m",
     "abfss://c:secret@account/m,                      abfss://account/m",
-    "hf://gpt2@main,                                  hf://gpt2@main",
+    "hf://org/gpt2@main,                              hf://org/gpt2@main",
   })
   void credentialsAreNeverShown(String location, String shown) {
     assertThat(Location.of(location)).hasToString(shown);
