@@ -69,10 +69,14 @@ public record AdapterSource(
     return Location.of(uri);
   }
 
-  /** Reads the small files unless that is done. */
+  /** Reads the small files unless that is done, and of a branch on the Hub names the commit. */
   AdapterSource resolve(Storage storage) {
     if (configJson != null) {
       return this;
+    }
+    Location pinned = storage.pinned(location());
+    if (!pinned.equals(location())) {
+      return new AdapterSource(pinned.uri(), labels, sha256, null, null, null).resolve(storage);
     }
     String found = weightsVersion(storage);
     return new AdapterSource(

@@ -167,16 +167,15 @@ public record LoadOptions(
               + " and DoRA's norms are taken there once; leave it out");
     }
     Location location = Location.of(path);
-    boolean onHub = location.uri().startsWith("hf://");
-    if (revision != null && !onHub) {
+    if (revision != null && !location.isOnHub()) {
       problems.add(
           "revision: only an adapter on the Hub (hf://org/name) has revisions, and "
               + location
               + " is a folder; give the folder of that revision");
-    } else if (revision != null && location.uri().substring("hf://".length()).contains("@")) {
+    } else if (revision != null && location.revision().isPresent()) {
       problems.add("revision: " + location + " names one already; give one of the two");
     } else if (revision != null) {
-      location = Location.of(location.uri().replaceFirst("^(hf://[^/]+/[^/]+)", "$1@" + revision));
+      location = location.atRevision(revision);
     }
     if (!problems.isEmpty()) {
       throw new IllegalArgumentException(String.join("\n", problems));

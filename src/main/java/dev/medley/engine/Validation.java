@@ -18,7 +18,8 @@ import java.util.Map;
  * Everything that can be known of a spec without reading a weight: configs, and the names and
  * shapes in the headers of the base and of every adapter.
  *
- * @param spec the same with the adapters' small files read, ready to broadcast
+ * @param spec the same with the adapters' small files read, and commits in place of branches of the
+ *     Hub: ready to broadcast
  * @param problems of the base and of the named sets; with any, nothing can be scored
  */
 public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<String> problems) {
@@ -57,7 +58,7 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
   }
 
   private static Validation of(EngineSpec given, Storage storage, List<String> problems) {
-    EngineSpec spec = SetManifest.expand(given, storage, problems);
+    EngineSpec spec = SetManifest.expand(pinned(given, storage, problems), storage, problems);
     TextModel base = outline(spec, storage, problems);
     noting(problems, () -> checkTexts(spec, storage, base));
     if (spec.task() instanceof TextGeneration asked && base != null) { // else config.json is none
@@ -82,12 +83,23 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     return new Validation(ready, checks, problems);
   }
 
+  private static EngineSpec pinned(EngineSpec given, Storage storage, List<String> problems) {
+    try {
+      Location base = Location.of(given.base());
+      Location pinned = storage.pinned(base);
+      return pinned.equals(base) ? given : given.with(pinned.uri(), given.adapters());
+    } catch (LoadException e) {
+      problems.add(e.getMessage());
+      return given;
+    }
+  }
+
   /** Null and a problem where there is no such model. */
   private static TextModel outline(EngineSpec spec, Storage storage, List<String> problems) {
     try {
       return TextModel.outline(storage, Location.of(spec.base()), spec.task().head());
     } catch (LoadException e) {
-      problems.add(e.getMessage());
+      note(problems, e);
       return null;
     }
   }
@@ -96,6 +108,13 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     try {
       check.run();
     } catch (LoadException | IllegalArgumentException e) {
+      note(problems, e);
+    }
+  }
+
+  /** Once: a base that cannot be reached is the same problem for each check. */
+  private static void note(List<String> problems, RuntimeException e) {
+    if (!problems.contains(e.getMessage())) {
       problems.add(e.getMessage());
     }
   }

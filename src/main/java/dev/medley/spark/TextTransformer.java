@@ -486,7 +486,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     transformSchema(rows.schema(), true);
     Storage storage = ExecutorEngines.OF_THIS_JVM.storage(Scoring.hadoop(rows.sparkSession()));
     AdapterAffinity affinity = AdapterAffinity.of(getAdapterAffinity());
-    return Scoring.score(rows, validated(storage), columns(), affinity, resources, null);
+    return Scoring.score(rows, validated(storage.anew()), columns(), affinity, resources, null);
   }
 
   /**
