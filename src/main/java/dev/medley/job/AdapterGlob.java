@@ -30,6 +30,11 @@ final class AdapterGlob {
         && glob.substring(slash + 1).matches(".*[*?\\[{].*");
   }
 
+  /** Where its folders are; IllegalArgumentException where that can be no folder. */
+  static Location parent(String glob) {
+    return Location.of(glob.substring(0, glob.lastIndexOf('/')));
+  }
+
   /**
    * Folders of adapters and of saved sets by name. What has none of an adapter's files is passed
    * over, such as a README; half an adapter is not, so that validation reports it.
@@ -38,7 +43,7 @@ final class AdapterGlob {
    */
   static Map<String, Location> folders(String glob, Storage storage) {
     int slash = glob.lastIndexOf('/');
-    Location parent = Location.of(glob.substring(0, slash));
+    Location parent = storage.pinned(parent(glob));
     PathMatcher pattern =
         FileSystems.getDefault().getPathMatcher("glob:" + glob.substring(slash + 1));
     Map<String, Location> folders = new TreeMap<>();

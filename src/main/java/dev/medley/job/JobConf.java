@@ -279,6 +279,8 @@ record JobConf(
       medley.problem(
           "adapters-from",
           "expected a folder and a pattern of names in it, such as adapters/*, found " + glob);
+    } else if (glob != null) {
+      medley.checked("adapters-from", AdapterGlob::parent, glob);
     }
     return glob;
   }
