@@ -54,12 +54,14 @@ class FaultsTest {
   private static final ExecutorService LATER = Executors.newCachedThreadPool();
   private static Cluster cluster;
   private static SparkSession session;
+  private static Path log;
   private static List<Row> undisturbed;
 
   @BeforeAll
   static void start(@TempDir Path folder) throws Exception {
     cluster = Cluster.standalone();
-    session = cluster.start(SharedFileSystem.settings(folder.resolve("fetched.log")));
+    log = folder.resolve("fetched.log");
+    session = cluster.start(SharedFileSystem.settings(log));
     long start = System.nanoTime();
     undisturbed = scored(rows(), spec(MODEL)).collectAsList();
     tell("undisturbed, models loaded first", start);
@@ -297,6 +299,27 @@ class FaultsTest {
       file.write(new byte[] {0, 0, (byte) 0x80, 0x40}); // 4.0
     }
     onlyFails(scored.collectAsList(), "qv", "sha256: expected " + hash);
+  }
+
+  @Test
+  void storageThatFailsTwiceAndThenWorks(@TempDir Path folder) throws Exception {
+    Path model = freshModel("bert-sequence", folder);
+    TaskEnds ends = TaskEnds.of(session.sparkContext());
+    long start = System.nanoTime();
+    assertThat(scored(rows(), qvShared("shared://fails-twice", model)).collectAsList())
+        .isEqualTo(undisturbed);
+    tell("models loaded first, with reads that fail twice", start);
+    assertThat(ends.unusual()).isEmpty();
+    Path weights = model.resolve("adapters/qv/adapter_model.safetensors");
+    assertThat(SharedFileSystem.brokenOff(log))
+        .filteredOn(broken -> broken.file().equals(weights))
+        .hasSizeGreaterThanOrEqualTo(2);
+  }
+
+  @Test
+  void storageThatNeverWorks(@TempDir Path folder) throws Exception {
+    EngineSpec spec = qvShared("shared://never", freshModel("bert-sequence", folder));
+    onlyFails(scored(rows(), spec).collectAsList(), "qv", "connection reset");
   }
 
   /** Executors read at different times: all of them what the driver validated, or nothing. */

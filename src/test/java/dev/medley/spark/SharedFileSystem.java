@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSInputStream;
@@ -17,11 +18,21 @@ import org.apache.spark.SparkEnv;
 /**
  * The local disk under the scheme {@code shared}, as a storage that driver and executors reach. Who
  * has read a file to its end says so in a log of all of them.
+ *
+ * <p>Executors find {@code shared://fails-twice/…} broken off twice per file, and {@code
+ * shared://never/…} each time; the driver finds all of it well.
  */
 public final class SharedFileSystem extends RawLocalFileSystem {
   private static final String LOG = "fs.shared.log";
 
+  private static final Map<String, Integer> FAILURES =
+      Map.of("fails-twice", 2, "never", Integer.MAX_VALUE);
+
+  /** How often the files have broken off in this JVM. */
+  private static final Map<java.nio.file.Path, Integer> FAILED = new ConcurrentHashMap<>();
+
   private java.nio.file.Path log;
+  private int failures;
 
   /** A file that was read to its end by the executor of that id, or by the driver. */
   record Fetched(String executor, java.nio.file.Path file) {}
@@ -37,9 +48,19 @@ public final class SharedFileSystem extends RawLocalFileSystem {
 
   /** All files that were read so far, each as often as it was. */
   static List<Fetched> fetched(java.nio.file.Path log) throws IOException {
+    return said(log, "read");
+  }
+
+  /** All files that broke off so far, each as often as it did. */
+  static List<Fetched> brokenOff(java.nio.file.Path log) throws IOException {
+    return said(log, "broken off");
+  }
+
+  private static List<Fetched> said(java.nio.file.Path log, String what) throws IOException {
     return Files.readAllLines(log).stream()
         .map(line -> line.split("\t"))
-        .map(line -> new Fetched(line[0], java.nio.file.Path.of(line[1])))
+        .filter(line -> line[0].equals(what))
+        .map(line -> new Fetched(line[1], java.nio.file.Path.of(line[2])))
         .toList();
   }
 
@@ -47,6 +68,8 @@ public final class SharedFileSystem extends RawLocalFileSystem {
   public void initialize(URI name, Configuration conf) throws IOException {
     super.initialize(name, conf);
     log = java.nio.file.Path.of(conf.get(LOG));
+    boolean isDriver = SparkEnv.get().executorId().equals("driver");
+    failures = isDriver ? 0 : FAILURES.getOrDefault(String.valueOf(name.getAuthority()), 0);
   }
 
   @Override
@@ -70,8 +93,8 @@ public final class SharedFileSystem extends RawLocalFileSystem {
     return new FSDataInputStream(new Read(file, Files.readAllBytes(file)));
   }
 
-  private void say(java.nio.file.Path file) throws IOException {
-    String line = SparkEnv.get().executorId() + "\t" + file + "\n";
+  private void say(String what, java.nio.file.Path file) throws IOException {
+    String line = what + "\t" + SparkEnv.get().executorId() + "\t" + file + "\n";
     Files.write( // one write of few bytes: lines of several processes do not mix
         log,
         line.getBytes(StandardCharsets.UTF_8),
@@ -92,10 +115,15 @@ public final class SharedFileSystem extends RawLocalFileSystem {
     @Override
     public int read(byte[] into, int offset, int length) throws IOException {
       if (position == bytes.length) {
-        say(file);
+        say("read", file);
         return -1;
       }
-      int n = Math.min(length, bytes.length - position);
+      if (position > 0 && FAILED.getOrDefault(file, 0) < failures) {
+        FAILED.merge(file, 1, Integer::sum);
+        say("broken off", file);
+        throw new IOException("connection reset");
+      }
+      int n = Math.min(Math.min(length, 1000), bytes.length - position);
       System.arraycopy(bytes, position, into, offset, n);
       position += n;
       return n;
