@@ -45,6 +45,28 @@ class NativeStartTest {
     }
   }
 
+  /** The same where the first task that asks for it is killed. */
+  static final class StartsForAKilledTask {
+    public static void main(String[] args) throws InterruptedException {
+      System.setProperty("DJL_CACHE_DIR", args[0]);
+      Thread killed =
+          new Thread(
+              () -> {
+                Thread.currentThread().interrupt();
+                Torch.threads();
+              });
+      killed.start();
+      killed.join();
+      System.out.println("threads: " + Torch.threads());
+    }
+  }
+
+  @Test
+  @Tag("long")
+  void killedTaskLeavesLibtorchToOthers(@TempDir Path folder) throws Exception {
+    assertThat(ChildJvm.run(StartsForAKilledTask.class, folder.toString())).contains("threads: ");
+  }
+
   /** DJL unpacks into a folder tmp… beside the one that it then gets its name. */
   @Test
   @Tag("long")
