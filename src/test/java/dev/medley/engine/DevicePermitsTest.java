@@ -3,10 +3,17 @@ package dev.medley.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
+import dev.medley.Fixtures;
 import dev.medley.engine.DevicePermits.Permit;
+import dev.medley.io.Location;
+import dev.medley.io.Storage;
+import dev.medley.model.Head;
+import dev.medley.tensor.Precision;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -213,6 +220,25 @@ class DevicePermitsTest {
     held.close();
     thread.join();
     assertThat(waited[0]).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(240));
+  }
+
+  @Test
+  void runSaysHowLongItsPassesHaveWaited() throws InterruptedException {
+    DevicePermits permits = new DevicePermits(1);
+    Location folder = Fixtures.location("models/bert");
+    EngineSpec spec = EngineSpec.of(folder.uri(), FeatureExtraction.AUTO, Map.of());
+    try (BaseModel base =
+            BaseModel.load(Storage.standard(), folder, Head.NONE, Device.cpu(), Precision.FLOAT32);
+        Engine engine = Engine.on(base, Storage.standard(), spec, permits);
+        Results results = engine.run(List.of(Request.of("a dog")).iterator())) {
+      Permit held = permits.take(NEVER);
+      Thread run = started(() -> results.forEachRemaining(result -> {}));
+      waitUntil(() -> permits.waiting() == 1);
+      TimeUnit.MILLISECONDS.sleep(250);
+      held.close();
+      run.join();
+      assertThat(results.waitedNanos()).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(240));
+    }
   }
 
   @Test
