@@ -2,6 +2,7 @@ package dev.medley.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.medley.ScalaList;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
@@ -23,7 +24,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import scala.collection.JavaConverters;
+import scala.Tuple2;
+import scala.collection.Iterator;
 
 /** The files in conf/ say what Spark understands. */
 class ConfFilesTest {
@@ -149,10 +151,15 @@ class ConfFilesTest {
         List.of("--class", "A", "--properties-file", file.toString(), "medley.jar", "score");
     SparkSubmitArguments submit =
         new SparkSubmitArguments(
-            JavaConverters.asScalaBuffer(arguments).toSeq(),
-            JavaConverters.mapAsScalaMap(Map.of("HADOOP_CONF_DIR", "/etc/hadoop/conf"))
-                .toMap(scala.Predef$.MODULE$.$conforms()));
-    return JavaConverters.mapAsJavaMap(submit.sparkProperties());
+            ScalaList.of(arguments),
+            new scala.collection.immutable.Map.Map1<>("HADOOP_CONF_DIR", "/etc/hadoop/conf"));
+    Map<String, String> settings = new TreeMap<>();
+    Iterator<Tuple2<String, String>> properties = submit.sparkProperties().iterator();
+    while (properties.hasNext()) {
+      Tuple2<String, String> property = properties.next();
+      settings.put(property._1(), property._2());
+    }
+    return settings;
   }
 
   @Test

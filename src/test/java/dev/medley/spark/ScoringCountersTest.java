@@ -7,13 +7,13 @@ import static dev.medley.spark.LocalSpark.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.medley.Fixtures;
+import dev.medley.ScalaList;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.Metric;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.SetUses;
 import dev.medley.engine.TextClassification;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -40,7 +40,6 @@ import org.apache.spark.status.api.v1.StageData;
 import org.junit.jupiter.api.Test;
 import scala.Option;
 import scala.Tuple4;
-import scala.collection.JavaConverters;
 
 /** Counts are of what came out, however often Spark tried. */
 class ScoringCountersTest {
@@ -204,10 +203,13 @@ class ScoringCountersTest {
     assertThat(shown.get("shown errors")).contains("ADAPTER_UNKNOWN=60");
   }
 
-  private static scala.collection.Seq<StageData> stageList() throws Exception {
+  private static scala.collection.immutable.List<StageData> stageList() throws Exception {
     SparkContext context = session().sparkContext();
     context.listenerBus().waitUntilEmpty();
-    return context.statusStore().stageList(List.of(), false, false, new double[0], List.of());
+    return context
+        .statusStore()
+        .stageList(List.of(), false, false, new double[0], List.of())
+        .toList();
   }
 
   @Test
@@ -239,14 +241,15 @@ class ScoringCountersTest {
     AccumulableInfo other =
         new AccumulableInfo(
             -5, Option.apply("x"), Option.apply(9L), Option.empty(), false, false, Option.empty());
-    Tuple4<Object, Object, Object, scala.collection.Seq<AccumulableInfo>> update =
-        new Tuple4<>(task, 1, 0, seq(List.of(other, ours)));
+    Tuple4<?, ?, ?, ?> update = new Tuple4<>(task, 1, 0, ScalaList.of(List.of(other, ours)));
     return new SparkListenerExecutorMetricsUpdate(
-        "driver", seq(List.of(update)), new scala.collection.mutable.HashMap<>());
+        "driver", anySeq(ScalaList.of(List.of(update))), new scala.collection.mutable.HashMap<>());
   }
 
-  private static <T> scala.collection.Seq<T> seq(List<T> list) {
-    return JavaConverters.asScalaBuffer(new ArrayList<>(list)).toSeq();
+  /** A Seq of Seqs, each Scala's own. */
+  @SuppressWarnings("unchecked")
+  private static <S> S anySeq(scala.collection.immutable.List<?> list) {
+    return (S) list;
   }
 
   @Test
