@@ -7,10 +7,7 @@ import dev.medley.io.Location;
 import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.model.Labels;
-import java.io.IOException;
 import java.io.Serializable;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -35,6 +32,9 @@ public record AdapterSource(
     String labelsJson,
     String version)
     implements Serializable {
+  /** The longest config, in bytes. */
+  static final int LARGEST_CONFIG = 10_000_000;
+
   /** Throws IllegalArgumentException where the hash is none. */
   public AdapterSource {
     if (sha256 != null) {
@@ -133,14 +133,8 @@ public record AdapterSource(
   }
 
   private String text(Storage storage, String name) {
-    Location file = location().resolve(name);
-    try {
-      return Files.readString(storage.fetch(file)).intern(); // adapters trained alike share it
-    } catch (CharacterCodingException e) {
-      throw new LoadException(file.toString(), "expected JSON in UTF-8, found other bytes", e);
-    } catch (IOException e) {
-      throw new LoadException(file.toString(), "could not be read: " + e, e);
-    }
+    // adapters trained alike share it
+    return storage.text(location().resolve(name), LARGEST_CONFIG).intern();
   }
 
   /** Throws LoadException where a hash is given and the weights have another. */
@@ -148,11 +142,11 @@ public record AdapterSource(
     if (sha256 == null) {
       return;
     }
-    Location weights = location().resolve("adapter_model.safetensors");
-    String found = Sha256.of(storage.fetch(weights));
+    Location file = location().resolve("adapter_model.safetensors");
+    String found = Sha256.of(storage.fetch(file));
     if (!found.equals(sha256)) {
       throw new LoadException(
-          weights.toString(),
+          file.toString(),
           "sha256: expected "
               + sha256
               + ", found "

@@ -7,8 +7,6 @@ import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -173,11 +171,7 @@ final class ChatTemplate {
   }
 
   private static String text(Storage storage, Location file) {
-    try {
-      return Files.readString(storage.fetch(file));
-    } catch (IOException e) {
-      throw new LoadException(file.toString(), "expected text in UTF-8: " + e, e);
-    }
+    return storage.text(file, JsonObject.LARGEST);
   }
 
   /** The template of the config; null where there is none. */

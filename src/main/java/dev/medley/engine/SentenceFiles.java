@@ -7,8 +7,6 @@ import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.model.Head;
 import dev.medley.model.Pooling;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -151,12 +149,7 @@ record SentenceFiles(Vectors vectors, LoadException unfit, int maxSeqLength, boo
 
   /** The list, read as strictly as any other document: as the one key of an object. */
   private static JsonNode modules(Storage storage, Location list) {
-    String text;
-    try {
-      text = Files.readString(storage.fetch(list));
-    } catch (IOException e) {
-      throw new LoadException(list.toString(), "expected JSON in UTF-8: " + e, e);
-    }
+    String text = storage.text(list, JsonObject.LARGEST);
     JsonObject json = JsonObject.parse("{\"modules\": " + text + "}", list.toString());
     JsonNode modules = json.node("modules");
     json.done();

@@ -142,12 +142,22 @@ final class TextTokenizer implements AutoCloseable {
             "stride", "0",
             "maxLength", Integer.toString(maxTokens),
             "modelMaxLength", Integer.toString(maxTokens));
+    checkLength(folder, file);
     try (InputStream in = Files.newInputStream(file)) {
       Library.start();
       HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(in, options);
       return new TextTokenizer(tokenizer, maxTokens, lowerCase, unknownToken(storage, folder));
     } catch (IOException | RuntimeException e) {
       throw new LoadException(folder.resolve(FILE).toString(), "is no tokenizer: " + e, e);
+    }
+  }
+
+  /** The library reads it whole. */
+  private static void checkLength(Location folder, Path file) {
+    if (file.toFile().length() > JsonObject.LARGEST) {
+      throw new LoadException(
+          folder.resolve(FILE).toString(),
+          "expected at most " + JsonObject.LARGEST + " bytes, found " + file.toFile().length());
     }
   }
 

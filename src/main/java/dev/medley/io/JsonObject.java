@@ -4,9 +4,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -28,6 +25,9 @@ import java.util.function.Predicate;
  * <p>Not for concurrent use.
  */
 public final class JsonObject {
+  /** The longest document, in bytes: as with safetensors headers. Tokenizers have up to 40 MB. */
+  public static final int LARGEST = SafetensorsHeader.LARGEST;
+
   private final String where;
   private final String prefix;
   private final ObjectNode node;
@@ -44,7 +44,7 @@ public final class JsonObject {
     this.problems = problems;
   }
 
-  /** Throws LoadException when the file is missing, not UTF-8, or not a JSON object. */
+  /** Throws LoadException when the file is missing, too long, not UTF-8, or not a JSON object. */
   public static JsonObject read(Path file) {
     return read(file, file.toString());
   }
@@ -53,15 +53,7 @@ public final class JsonObject {
    * {@code where} stands for the file in messages: a cached copy of a remote file shows its URI.
    */
   public static JsonObject read(Path file, String where) {
-    try {
-      return parse(StrictJson.decode(Files.readAllBytes(file)).toString(), where);
-    } catch (NoSuchFileException e) {
-      throw new LoadException(where, "expected a JSON document, found no file", e);
-    } catch (CharacterCodingException e) {
-      throw new LoadException(where, "expected JSON in UTF-8, found bytes that are not UTF-8", e);
-    } catch (IOException e) {
-      throw new LoadException(where, "could not be read: " + e, e);
-    }
+    return parse(TextFile.read(file, where, LARGEST), where);
   }
 
   /** The document at a location, which is what messages show. */

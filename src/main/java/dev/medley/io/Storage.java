@@ -106,6 +106,14 @@ public final class Storage {
   }
 
   /**
+   * The text of a file in UTF-8; LoadException when there is none, or it is longer than {@code
+   * largest} bytes.
+   */
+  public String text(Location file, int largest) {
+    return TextFile.read(fetch(file), file.toString(), largest);
+  }
+
+  /**
    * Names of the files and folders directly in a folder, sorted; LoadException when none is there.
    */
   public List<String> list(Location folder) {

@@ -101,7 +101,7 @@ class SentenceFilesTest {
     Files.write(folder.resolve("modules.json"), "[{\"type\": \"é\"}]".getBytes(ISO));
     assertThatThrownBy(this::check)
         .isInstanceOf(LoadException.class)
-        .hasMessageStartingWith(folder + "/modules.json: expected JSON in UTF-8");
+        .hasMessageStartingWith(folder + "/modules.json: expected text in UTF-8");
   }
 
   private static final java.nio.charset.Charset ISO = StandardCharsets.ISO_8859_1;

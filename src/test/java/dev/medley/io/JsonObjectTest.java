@@ -107,7 +107,8 @@ class JsonObjectTest {
               use_dora: true is not supported: it changes the result
               rank and r: expected the same
               lora_alpah: unknown key with the value 16; the nearest known key is lora_alpha; correct or remove it in math/adapter_config.json
-              inner.x: unknown key with the value "y"; correct or remove it in math/adapter_config.json""");
+              inner.x: unknown key with the value "y"; correct or remove it in math/adapter_config.json\
+            """);
   }
 
   @ParameterizedTest
@@ -202,14 +203,29 @@ class JsonObjectTest {
     Files.write(file, "{\"name\":\"é\"}".getBytes(StandardCharsets.ISO_8859_1));
     assertThatThrownBy(() -> JsonObject.read(file))
         .isInstanceOf(LoadException.class)
-        .hasMessage(file + ": expected JSON in UTF-8, found bytes that are not UTF-8");
+        .hasMessage(file + ": expected text in UTF-8, found bytes that are not UTF-8");
+  }
+
+  /** A file without an end, and one of a byte too many, of which no more than that is read. */
+  @Test
+  void documentThatIsTooLongIsRefused() throws Exception {
+    assertThatThrownBy(() -> JsonObject.read(Path.of("/dev/zero")))
+        .isInstanceOf(LoadException.class)
+        .hasMessage("/dev/zero: expected a text of at most 100000000 bytes, found more");
+    Path file = folder.resolve("c.json");
+    Files.writeString(file, "{\"a\": 1}");
+    Storage storage = Storage.standard();
+    assertThat(storage.text(Location.of(file.toString()), 8)).isEqualTo("{\"a\": 1}");
+    assertThatThrownBy(() -> storage.text(Location.of(file.toString()), 7))
+        .isInstanceOf(LoadException.class)
+        .hasMessage(file + ": expected a text of at most 7 bytes, found more");
   }
 
   @Test
   void missingFileIsNamed() {
     assertThatThrownBy(() -> JsonObject.read(folder.resolve("none.json"), "s3a://b/none.json"))
         .isInstanceOf(LoadException.class)
-        .hasMessage("s3a://b/none.json: expected a JSON document, found no file");
+        .hasMessage("s3a://b/none.json: expected a file, found none");
   }
 
   @Test
