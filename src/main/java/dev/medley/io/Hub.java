@@ -22,7 +22,7 @@ final class Hub {
   static final long FAILURE_NANOS = 15_000_000_000L;
 
   private final Supplier<Map<String, String>> env;
-  private final Retries retries;
+  private final HubRetries retries;
   private final Map<HubPath, Resolved> resolved = new ConcurrentHashMap<>(); // by root
 
   /** By which a thread waits for another that asks the same; one of the two is then set. */
@@ -37,14 +37,14 @@ final class Hub {
    *
    * @param env as {@link HubSettings} reads it, asked for when something is
    */
-  Hub(Supplier<Map<String, String>> env, Retries retries) {
+  Hub(Supplier<Map<String, String>> env, HubRetries retries) {
     this.env = env;
     this.retries = retries;
   }
 
   /** As the environment says; see {@link HubSettings}. */
   static Hub ofThisProcess() {
-    return new Hub(HubSettings::ofThisProcess, Retries.STANDARD);
+    return new Hub(HubSettings::ofThisProcess, HubRetries.STANDARD);
   }
 
   /** The same with every branch to be looked up once more. */
@@ -122,7 +122,7 @@ final class Hub {
       return new HubSnapshot(root.at(commit), cache, client, offline);
     }
     try {
-      String commit = client.commit(root, last.isPresent() ? Retries.NONE : retries);
+      String commit = client.commit(root, last.isPresent() ? HubRetries.NONE : retries);
       cache.keepRef(root.revision(), commit);
       return new HubSnapshot(root.at(commit), cache, client, offline);
     } catch (HubUnreachable e) {

@@ -28,17 +28,17 @@ final class HubClient {
   private static final int MOST_PAGES = 10_000;
 
   private final HubSettings settings;
-  private final Retries retries;
+  private final HubRetries retries;
   private final HubHttp http;
 
-  HubClient(HubSettings settings, Retries retries) {
+  HubClient(HubSettings settings, HubRetries retries) {
     this.settings = settings;
     this.retries = retries;
     this.http = new HubHttp(settings);
   }
 
   /** The commit that a revision is at. */
-  String commit(HubPath at, Retries tries) throws HubUnreachable {
+  String commit(HubPath at, HubRetries tries) throws HubUnreachable {
     URI uri = api(at, "revision/" + quoted(at.revisionOrMain()));
     String sha =
         reaching(
@@ -119,7 +119,7 @@ final class HubClient {
     return answer;
   }
 
-  Retries retries() {
+  HubRetries retries() {
     return retries;
   }
 
@@ -134,7 +134,7 @@ final class HubClient {
   }
 
   /** Tries until something answers. */
-  <T> T reaching(Retries tries, Retries.Attempt<T> attempt) throws HubUnreachable {
+  <T> T reaching(HubRetries tries, HubRetries.Attempt<T> attempt) throws HubUnreachable {
     try {
       return tries.run(attempt);
     } catch (IOException e) {

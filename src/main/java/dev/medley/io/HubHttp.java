@@ -185,7 +185,7 @@ final class HubHttp {
     String wait = limit.find() ? limit.group(1) : first.getOrDefault("Retry-After", "").strip();
     if (wait.matches("\\d{1,9}")) {
       Duration asked = Duration.ofSeconds(Long.parseLong(wait));
-      throw new Retries.Later(problem + " and wants to be asked in " + wait + " s", asked);
+      throw new HubRetries.Later(problem + " and wants to be asked in " + wait + " s", asked);
     }
     throw new IOException(problem);
   }

@@ -68,7 +68,7 @@ class HubFaultsTest {
   @Test
   void nextProcessContinuesWhatOneLeft() throws Exception {
     server.cut("GET cdn", 1, 150_000);
-    assertThatThrownBy(() -> user.storage(Retries.NONE).fetch(WEIGHTS))
+    assertThatThrownBy(() -> user.storage(HubRetries.NONE).fetch(WEIGHTS))
         .isInstanceOf(LoadException.class)
         .hasMessageStartingWith(
             "hf://org/name@%s/model.safetensors: %s could not be reached: ",
@@ -132,7 +132,7 @@ class HubFaultsTest {
   @Test
   void fileThatChangedSinceIsNotPutTogetherFromTwo() {
     server.cut("GET cdn", 1, 150_000);
-    assertThatThrownBy(() -> user.storage(Retries.NONE).fetch(WEIGHTS))
+    assertThatThrownBy(() -> user.storage(HubRetries.NONE).fetch(WEIGHTS))
         .isInstanceOf(LoadException.class);
     byte[] other = WEIGHT_BYTES.clone();
     other[0] ^= 1; // in what came, of the same length

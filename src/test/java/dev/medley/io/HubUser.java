@@ -14,14 +14,14 @@ import org.apache.hadoop.conf.Configuration;
  * Somebody with a cache folder of their own who reads from a Hub, and does not wait long for it.
  */
 record HubUser(Path folder, String endpoint) {
-  static final Retries QUICK = new Retries(5, Duration.ofMillis(1), Duration.ofMillis(4));
+  static final HubRetries QUICK = new HubRetries(5, Duration.ofMillis(1), Duration.ofMillis(4));
 
   /** A Storage of a new process, whose environment has these too: name, value, name, value … */
   Storage storage(String... more) {
     return storage(QUICK, more);
   }
 
-  Storage storage(Retries retries, String... more) {
+  Storage storage(HubRetries retries, String... more) {
     Map<String, String> env = new HashMap<>();
     env.put("HF_ENDPOINT", endpoint);
     env.put("HF_HOME", folder.toString());

@@ -9,8 +9,8 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
-class RetriesTest {
-  private static final Retries QUICK = new Retries(3, Duration.ofMillis(1), Duration.ofMillis(2));
+class HubRetriesTest {
+  private static final HubRetries QUICK = new HubRetries(3, Duration.ofMillis(1), Duration.ofMillis(2));
 
   private final AtomicInteger tries = new AtomicInteger();
 
@@ -69,7 +69,7 @@ class RetriesTest {
 
   @Test
   void waitsDoubleUpToTheLongest() {
-    Retries retries = new Retries(5, Duration.ofMillis(40), Duration.ofMillis(160));
+    HubRetries retries = new HubRetries(5, Duration.ofMillis(40), Duration.ofMillis(160));
     long start = System.nanoTime();
     assertThatThrownBy(
         () ->
@@ -83,7 +83,7 @@ class RetriesTest {
 
   @Test
   void interruptEndsTheWait() {
-    Retries slow = new Retries(1, Duration.ofMinutes(5), Duration.ofMinutes(5));
+    HubRetries slow = new HubRetries(1, Duration.ofMinutes(5), Duration.ofMinutes(5));
     Thread.currentThread().interrupt();
     assertThatThrownBy(
         () ->

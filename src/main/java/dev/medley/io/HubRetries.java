@@ -12,12 +12,12 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * @param most tries after the first
  */
-record Retries(int most, Duration first, Duration longest) {
+record HubRetries(int most, Duration first, Duration longest) {
   /** As huggingface_hub's. */
-  static final Retries STANDARD = new Retries(5, Duration.ofSeconds(1), Duration.ofSeconds(8));
+  static final HubRetries STANDARD = new HubRetries(5, Duration.ofSeconds(1), Duration.ofSeconds(8));
 
   /** One try, for callers that have something else to turn to. */
-  static final Retries NONE = new Retries(0, Duration.ZERO, Duration.ZERO);
+  static final HubRetries NONE = new HubRetries(0, Duration.ZERO, Duration.ZERO);
 
   /** Who asks for more is not waited for. */
   private static final Duration LONGEST_ASKED = Duration.ofMinutes(5);
