@@ -72,6 +72,7 @@ class PackageArrowsTest {
               "dev.medley.io..",
               "java..",
               "com.fasterxml.jackson..",
+              "javax.security.sasl..",
               "org.apache.hadoop..",
               "org.slf4j..");
 

@@ -3,26 +3,22 @@ package dev.medley.io;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies of remote files in a folder of this machine, for all its threads and processes.
+ * Copies of remote files in the cache folder.
  *
  * <pre>
  *   FOLDER/sha256 of the URI/lock
@@ -37,49 +33,41 @@ import org.slf4j.LoggerFactory;
 final class DownloadCache {
   private static final Logger log = LoggerFactory.getLogger(DownloadCache.class);
 
-  /**
-   * A FileLock is held by the whole JVM, and closing any channel of its file can release it, so
-   * threads take turns by one of these first, chosen by URI. Static: caches may share a folder.
-   */
-  private static final Object[] TURNS =
-      Stream.generate(Object::new).limit(1024).toArray(Object[]::new);
-
-  private final Path folder;
+  private final CacheFolder folder;
+  private final Retries retries;
   private final Set<Path> verified = ConcurrentHashMap.newKeySet();
 
-  DownloadCache(Path folder) {
-    this.folder = folder.toAbsolutePath();
+  DownloadCache(CacheFolder folder, Retries retries) {
+    this.folder = folder;
+    this.retries = retries;
   }
 
   interface Source {
-    InputStream open() throws IOException;
+    /** The bytes of the file from a position on. */
+    InputStream open(long from) throws IOException;
   }
 
   /** The local copy of the file with this status; downloads it unless a sound copy is there. */
   Path fetch(Location file, FileStatus status, Source source) {
-    String key = Sha256.of(file.toString());
-    Path home = folder.resolve(key.substring(0, 40));
-    Path copy =
-        home.resolve(status.getLen() + "-" + status.getModificationTime()).resolve(file.name());
+    long length = status.getLen();
+    Path home = folder.home(Sha256.of(file.toString()).substring(0, 40));
+    Path copy = home.resolve(length + "-" + status.getModificationTime()).resolve(file.name());
     try {
-      if (verified.contains(copy) && hasLength(copy, status.getLen())) {
+      if (verified.contains(copy) && hasLength(copy, length)) {
         return copy;
       }
-      synchronized (TURNS[Math.floorMod(key.hashCode(), TURNS.length)]) {
-        Files.createDirectories(copy.getParent());
-        try (FileChannel channel =
-                FileChannel.open(
-                    home.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            FileLock lock = channel.lock()) {
-          log.debug("{} holds {}", file, lock);
-          if (!isSound(file, copy, status.getLen())) {
-            removeParts(home);
-            download(file, copy, status.getLen(), source);
-          }
-        }
-      }
+      CacheFolder.holding(
+          home,
+          () -> {
+            Files.createDirectories(copy.getParent());
+            if (!isSound(file, copy, length)) {
+              removeParts(home);
+              download(file, copy, length, source);
+            }
+            return copy;
+          });
     } catch (IOException e) {
-      throw Storage.unreadable(file, e);
+      throw folder.unusable(file, length + " bytes", e);
     }
     verified.add(copy);
     return copy;
@@ -97,21 +85,15 @@ final class DownloadCache {
     return false;
   }
 
-  private static void download(Location file, Path copy, long length, Source source)
-      throws IOException {
-    Path part = copy.resolveSibling(UUID.randomUUID() + ".part");
+  /** Throws IOException for what goes wrong in the cache, LoadException for the rest. */
+  private void download(Location file, Path copy, long length, Source source) throws IOException {
+    Path part = CacheFolder.part(copy);
     long start = System.nanoTime();
     try {
       MessageDigest digest = Sha256.digest();
-      long bytes = 0;
-      try (InputStream in = source.open();
-          OutputStream out = Files.newOutputStream(part)) {
-        byte[] buffer = new byte[1 << 18];
-        for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-          digest.update(buffer, 0, n);
-          out.write(buffer, 0, n);
-          bytes += n;
-        }
+      long bytes;
+      try (OutputStream out = CacheFolder.telling(Files.newOutputStream(part))) {
+        bytes = copy(file, length, source, new DigestOutputStream(out, digest));
       }
       if (bytes != length) {
         throw new LoadException(
@@ -127,15 +109,35 @@ final class DownloadCache {
         "fetched {}: {} bytes in {} ms", file, length, (System.nanoTime() - start) / 1_000_000);
   }
 
-  /** With the lock held, every part of this URI is what a crash left. */
+  /** How many bytes came; an attempt goes on where the one before broke off. */
+  private long copy(Location file, long length, Source source, OutputStream out)
+      throws IOException {
+    byte[] buffer = new byte[1 << 18];
+    long[] bytes = {0};
+    try {
+      return retries.run(
+          file,
+          () -> {
+            try (InputStream in = source.open(bytes[0])) {
+              // no more than one buffer beyond the length: a file that grows would never end
+              for (int n = in.read(buffer); n >= 0 && bytes[0] <= length; n = in.read(buffer)) {
+                out.write(buffer, 0, n);
+                bytes[0] += n;
+              }
+            }
+            return bytes[0];
+          });
+    } catch (CacheFolder.Unwritten e) {
+      throw e.getCause();
+    } catch (IOException e) {
+      throw Storage.unreadable(file, e);
+    }
+  }
+
   private static void removeParts(Path home) throws IOException {
     try (DirectoryStream<Path> versions = Files.newDirectoryStream(home, Files::isDirectory)) {
       for (Path version : versions) {
-        try (DirectoryStream<Path> parts = Files.newDirectoryStream(version, "*.part")) {
-          for (Path part : parts) {
-            Files.deleteIfExists(part);
-          }
-        }
+        CacheFolder.removeParts(version);
       }
     }
   }

@@ -14,7 +14,8 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 record HubRetries(int most, Duration first, Duration longest) {
   /** As huggingface_hub's. */
-  static final HubRetries STANDARD = new HubRetries(5, Duration.ofSeconds(1), Duration.ofSeconds(8));
+  static final HubRetries STANDARD =
+      new HubRetries(5, Duration.ofSeconds(1), Duration.ofSeconds(8));
 
   /** One try, for callers that have something else to turn to. */
   static final HubRetries NONE = new HubRetries(0, Duration.ZERO, Duration.ZERO);

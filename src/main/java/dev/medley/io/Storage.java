@@ -16,26 +16,34 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 
 /**
  * How locations become local files: a local one is used where it is, a remote one lands once in the
  * cache folder of this machine, which threads and processes may share, and one on the Hugging Face
- * Hub in the cache folder that all its libraries share. Keep one Storage per JVM: it remembers
- * which cached files it has verified, and the commits that it has found branches at.
+ * Hub in the cache folder that all its libraries share. Reads that fail are tried again. Keep one
+ * Storage per JVM: it remembers which cached files it has verified, and the commits that it has
+ * found branches at.
  */
 public final class Storage {
   private final Configuration conf;
+  private final Retries retries;
   private final DownloadCache cache;
   private final Hub hub;
 
   public Storage(Configuration conf, Path cacheFolder) {
-    this(conf, new DownloadCache(cacheFolder), Hub.ofThisProcess());
+    this(conf, cacheFolder, Retries.STANDARD, Hub.ofThisProcess());
   }
 
-  Storage(Configuration conf, DownloadCache cache, Hub hub) {
+  Storage(Configuration conf, Path cacheFolder, Retries retries, Hub hub) {
+    this(conf, retries, new DownloadCache(new CacheFolder(cacheFolder), retries), hub);
+  }
+
+  private Storage(Configuration conf, Retries retries, DownloadCache cache, Hub hub) {
     this.conf = conf;
+    this.retries = retries;
     this.cache = cache;
     this.hub = hub;
   }
@@ -61,7 +69,7 @@ public final class Storage {
 
   /** The same, which looks up each branch on the Hub once more. */
   public Storage anew() {
-    return new Storage(conf, cache, hub.anew());
+    return new Storage(conf, retries, cache, hub.anew());
   }
 
   /**
@@ -92,8 +100,7 @@ public final class Storage {
     if (file.isOnHub()) {
       return hub.fetchIfExists(file.hub());
     }
-    return status(file)
-        .map(status -> cache.fetch(file, status, () -> fileSystem(file).open(path(file))));
+    return status(file).map(status -> cache.fetch(file, status, from -> open(file, status, from)));
   }
 
   public boolean exists(Location fileOrFolder) {
@@ -121,7 +128,9 @@ public final class Storage {
       if (folder.isOnHub()) {
         return hub.list(folder.hub());
       }
-      return folder.isLocal() ? localNames(folder.path()) : remoteNames(folder);
+      return folder.isLocal()
+          ? localNames(folder.path())
+          : retries.run(folder, () -> remoteNames(folder));
     } catch (NoSuchFileException | FileNotFoundException e) {
       throw new LoadException(folder.toString(), "expected a folder, found none", e);
     } catch (IOException | UncheckedIOException e) {
@@ -153,7 +162,10 @@ public final class Storage {
     }
   }
 
-  /** Reads something out of a file where it is, without fetching it; empty when there is none. */
+  /**
+   * Reads something out of a file where it is, without fetching it; empty when there is none. The
+   * reading is done again from the start where it fails on the way.
+   */
   <T> Optional<T> readInPlace(Location file, InPlace<T> reading) {
     try {
       if (file.isOnHub()) {
@@ -171,9 +183,14 @@ public final class Storage {
       if (status.isEmpty()) {
         return Optional.empty();
       }
-      try (InputStream in = fileSystem(file).open(path(file))) {
-        return Optional.of(reading.read(in, status.get().getLen()));
-      }
+      return Optional.of(
+          retries.run(
+              file,
+              () -> {
+                try (InputStream in = open(file, status.get(), 0)) {
+                  return reading.read(in, status.get().getLen());
+                }
+              }));
     } catch (IOException e) {
       throw unreadable(file, e);
     }
@@ -194,11 +211,35 @@ public final class Storage {
 
   private Optional<FileStatus> anyStatus(Location location) {
     try {
-      return Optional.of(fileSystem(location).getFileStatus(path(location)));
+      return Optional.of(
+          retries.run(location, () -> fileSystem(location).getFileStatus(path(location))));
     } catch (FileNotFoundException e) {
       return Optional.empty();
     } catch (IOException e) {
       throw unreadable(location, e);
+    }
+  }
+
+  /** Later parts of a file that has changed since would not fit what came before. */
+  private InputStream open(Location file, FileStatus status, long from) throws IOException {
+    FileSystem fileSystem = fileSystem(file);
+    if (from > 0) {
+      FileStatus now = fileSystem.getFileStatus(path(file));
+      if (now.getLen() != status.getLen()
+          || now.getModificationTime() != status.getModificationTime()) {
+        throw new LoadException(
+            file.toString(), "has changed while it was read; start the job again");
+      }
+    }
+    FSDataInputStream in = fileSystem.open(path(file));
+    try {
+      if (from > 0) {
+        in.seek(from);
+      }
+      return in;
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
     }
   }
 
@@ -231,13 +272,29 @@ public final class Storage {
     return names;
   }
 
-  /** An exception's text and cause are dropped where they could show the location's credentials. */
   static LoadException unreadable(Location location, Exception e) {
-    String shown = location.withoutUser(e.toString());
-    String problem = "could not be read: " + shown;
-    return shown.equals(e.toString())
+    return unreadable(location, "", e);
+  }
+
+  /**
+   * An exception's text and cause are dropped where they could show the location's credentials.
+   *
+   * @param how follows "could not be read"
+   */
+  static LoadException unreadable(Location location, String how, Exception e) {
+    String problem = "could not be read" + how + ": " + location.withoutUser(e.toString());
+    return isFreeOf(location, e)
         ? new LoadException(location.toString(), problem, e)
         : new LoadException(location.toString(), problem);
+  }
+
+  private static boolean isFreeOf(Location location, Throwable thrown) {
+    for (Throwable each = thrown; each != null; each = each.getCause()) {
+      if (!location.withoutUser(each.toString()).equals(each.toString())) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** In a temporary folder that others write to as well, theirs could hold anything. */

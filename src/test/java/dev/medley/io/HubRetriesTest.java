@@ -10,7 +10,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class HubRetriesTest {
-  private static final HubRetries QUICK = new HubRetries(3, Duration.ofMillis(1), Duration.ofMillis(2));
+  private static final HubRetries QUICK =
+      new HubRetries(3, Duration.ofMillis(1), Duration.ofMillis(2));
 
   private final AtomicInteger tries = new AtomicInteger();
 

@@ -30,7 +30,8 @@ record HubUser(Path folder, String endpoint) {
     }
     return new Storage(
         new Configuration(false),
-        new DownloadCache(folder.resolve("medley")),
+        folder.resolve("medley"),
+        Retries.STANDARD,
         new Hub(() -> env, retries));
   }
 

@@ -4,12 +4,15 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSInputStream;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 
@@ -36,6 +39,19 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
 
   static volatile int millisPerRead;
 
+  /** So many calls of status, list and open fail from now on. */
+  static volatile int failuresToCome;
+
+  /** Positions at which reading fails the first time that it comes there. */
+  private static final Set<Integer> BREAKS_ONCE_AT = ConcurrentHashMap.newKeySet();
+
+  /** Called when one of them is reached. */
+  static volatile Broken whenItBreaks;
+
+  interface Broken {
+    void run() throws IOException;
+  }
+
   public static void reset() {
     OPENED.set(0);
     BYTES_READ.set(0);
@@ -44,6 +60,25 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
     endsAt = NEVER;
     deadly = false;
     millisPerRead = 0;
+    failuresToCome = 0;
+    BREAKS_ONCE_AT.clear();
+    whenItBreaks = () -> {};
+  }
+
+  /** Reading fails at that position, as often as it is tried. */
+  public static void breakAt(int position) {
+    breaksAt = position;
+  }
+
+  static void breaksOnceAt(Integer... positions) {
+    BREAKS_ONCE_AT.addAll(List.of(positions));
+  }
+
+  private static synchronized void failIfDue() throws IOException {
+    if (failuresToCome > 0) {
+      failuresToCome--;
+      throw new IOException("service unavailable");
+    }
   }
 
   public static Configuration conf() {
@@ -72,7 +107,20 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
   }
 
   @Override
+  public FileStatus getFileStatus(Path path) throws IOException {
+    failIfDue();
+    return super.getFileStatus(path);
+  }
+
+  @Override
+  public FileStatus[] listStatus(Path path) throws IOException {
+    failIfDue();
+    return super.listStatus(path);
+  }
+
+  @Override
   public FSDataInputStream open(Path path, int bufferSize) throws IOException {
+    failIfDue();
     OPENED.incrementAndGet();
     byte[] bytes = Files.readAllBytes(pathToFile(path).toPath());
     return new FSDataInputStream(new Remote(path.getName(), bytes));
@@ -97,7 +145,14 @@ public final class RemoteFileSystem extends RawLocalFileSystem {
         }
         throw new IOException("connection reset");
       }
+      if (BREAKS_ONCE_AT.remove(position)) {
+        whenItBreaks.run();
+        throw new IOException("connection reset");
+      }
       int end = Math.min(Math.min(bytes.length, endsAt), breaksAt);
+      for (int next : BREAKS_ONCE_AT) {
+        end = next > position ? Math.min(end, next) : end;
+      }
       if (position >= end) {
         return -1;
       }

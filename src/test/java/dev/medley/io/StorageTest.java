@@ -118,8 +118,9 @@ class StorageTest {
     assertThatThrownBy(() -> storage.fetch(Location.of("nosuch://key:secret@host/m")))
         .isInstanceOf(LoadException.class)
         .hasMessage(
-            "nosuch://host/m: could not be read: org.apache.hadoop.fs.UnsupportedFileSystemException:"
-                + " No FileSystem for scheme \"nosuch\"");
+            "nosuch://host/m: could not be read:"
+                + " org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme"
+                + " \"nosuch\"");
   }
 
   @Test
@@ -127,7 +128,10 @@ class StorageTest {
     RemoteFileSystem.breaksAt = 5000;
     assertThatThrownBy(() -> storage.fetch(remote))
         .isInstanceOf(LoadException.class)
-        .hasMessage(remote + ": could not be read: java.io.IOException: connection reset");
+        .hasMessage(
+            remote
+                + ": could not be read in 5 attempts, the last one: java.io.IOException: connection"
+                + " reset");
     assertThat(cached(".part")).isEmpty();
     assertThat(cached("m.safetensors")).isEmpty();
     RemoteFileSystem.breaksAt = RemoteFileSystem.NEVER;
@@ -308,7 +312,7 @@ class StorageTest {
         .isInstanceOf(LoadException.class)
         .hasMessage(
             own
-                + ": the cache folder belongs to somebody else; set -Dmedley.cache or MEDLEY_CACHE to"
-                + " a folder of yours");
+                + ": the cache folder belongs to somebody else; set -Dmedley.cache or MEDLEY_CACHE"
+                + " to a folder of yours");
   }
 }
