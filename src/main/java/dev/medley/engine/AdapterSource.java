@@ -183,4 +183,10 @@ public record AdapterSource(
                 JsonObject.parse(labelsJson, location().resolve("config.json").toString()));
     return labels.isEmpty() ? beside : new Labels(labels, beside.problemType());
   }
+
+  /** Where it is, without credentials. */
+  @Override
+  public String toString() {
+    return "adapter at " + Location.shown(uri);
+  }
 }

@@ -1,5 +1,6 @@
 package dev.medley.engine;
 
+import dev.medley.io.Location;
 import dev.medley.tensor.Precision;
 import java.io.Serializable;
 import java.util.HashMap;
@@ -232,6 +233,19 @@ public record EngineSpec(
   public enum Extra {
     /** Each result says where it comes from. */
     LINEAGE
+  }
+
+  /** In short, without credentials: a spec may be part of what Spark prints. */
+  @Override
+  public String toString() {
+    return task.pipeline()
+        + " over "
+        + Location.shown(base)
+        + " under "
+        + adapters.size()
+        + " adapters and "
+        + sets.size()
+        + " sets";
   }
 
   /** What a row that cannot be scored does. */

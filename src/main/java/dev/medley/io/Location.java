@@ -22,7 +22,14 @@ import java.util.regex.Pattern;
  */
 public record Location(String uri) implements Serializable {
   private static final Pattern SCHEME = Pattern.compile("([A-Za-z][A-Za-z0-9+.-]*):(.*)");
-  private static final Pattern AUTHORITY = Pattern.compile("([^:/]+)://([^/]*)@([^/@]*)(.*)");
+
+  /** User-info, in a URI of that scheme; a slash in a password makes its second half a path. */
+  private static final Pattern USER =
+      Pattern.compile("(?s)([^:/]+)://([^/]*@|[^\\[:/]*:[^/]*[^/0-9][^/]*/.*@)");
+
+  /** The same anywhere in a text; behind the colon may be a port, and an @ in the path. */
+  private static final Pattern PASSWORD =
+      Pattern.compile("://[^\\[:/@\\s]*:(?!\\d{1,5}/)[^\\s@]*@");
 
   /** Schemes where the part before the @ is a container or a model, not a user. */
   private static final Set<String> AT_IS_NO_USER = Set.of("abfs", "abfss", "wasb", "wasbs", "hf");
@@ -136,21 +143,40 @@ public record Location(String uri) implements Serializable {
   /** The URI without its user-info, which may hold credentials. */
   @Override
   public String toString() {
-    Matcher m = AUTHORITY.matcher(uri);
-    if (!m.matches()) {
-      return uri;
-    }
-    boolean harmless =
-        AT_IS_NO_USER.contains(m.group(1).toLowerCase(Locale.ROOT)) && !m.group(2).contains(":");
-    return harmless ? uri : m.group(1) + "://" + m.group(3) + m.group(4);
+    return shown(uri);
+  }
+
+  /** The same of a text that may be no path or URI. */
+  public static String shown(String pathOrUri) {
+    String user = user(pathOrUri);
+    return user.isEmpty() ? pathOrUri : pathOrUri.replaceFirst(Pattern.quote(user), "");
+  }
+
+  /** Whether user-info is in it that may be more than a name. */
+  boolean hasPassword() {
+    return user(uri).contains(":");
+  }
+
+  /** Any text, such as a stranger's message, without the passwords of the URIs in it. */
+  public static String redacted(String text) {
+    return text == null ? null : PASSWORD.matcher(text).replaceAll("://");
   }
 
   /** The text without this location's user-info: other people's messages may quote the URI. */
   String withoutUser(String text) {
-    Matcher m = AUTHORITY.matcher(uri);
-    return text != null && m.matches() && !m.group(2).isEmpty() && !toString().equals(uri)
-        ? text.replace(m.group(2) + "@", "")
-        : text;
+    String user = user(uri);
+    return text == null || user.isEmpty() ? text : text.replace(user, "");
+  }
+
+  /** User-info with the @ behind it; empty where there is none, or it is none. */
+  private static String user(String uri) {
+    Matcher m = USER.matcher(uri);
+    if (!m.lookingAt() || m.group(2).equals("@")) {
+      return "";
+    }
+    boolean harmless =
+        AT_IS_NO_USER.contains(m.group(1).toLowerCase(Locale.ROOT)) && !m.group(2).contains(":");
+    return harmless ? "" : m.group(2);
   }
 
   private static boolean isFile(Matcher scheme) {

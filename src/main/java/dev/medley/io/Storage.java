@@ -12,7 +12,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -28,6 +30,10 @@ import org.apache.hadoop.fs.FileSystem;
  * found branches at.
  */
 public final class Storage {
+  /** Schemes of file systems that take no password from a URI. */
+  private static final Set<String> NO_PASSWORDS =
+      Set.of("hdfs", "webhdfs", "viewfs", "s3a", "s3", "abfs", "abfss", "wasb", "wasbs", "gs");
+
   private final Configuration conf;
   private final Retries retries;
   private final DownloadCache cache;
@@ -244,10 +250,23 @@ public final class Storage {
   }
 
   private FileSystem fileSystem(Location location) throws IOException {
+    checkPassword(location);
     try {
       return path(location).getFileSystem(conf);
     } catch (RuntimeException e) { // a malformed authority, an unknown host, a missing connector
       throw unreadable(location, e);
+    }
+  }
+
+  /** Hadoop would not use it, and would write it to its log where it fails. */
+  private static void checkPassword(Location location) {
+    String scheme = location.uri().substring(0, location.uri().indexOf(':'));
+    if (NO_PASSWORDS.contains(scheme.toLowerCase(Locale.ROOT)) && location.hasPassword()) {
+      throw new LoadException(
+          location.toString(),
+          "expected a URI without a password, found one, which "
+              + scheme
+              + " takes from Hadoop's settings alone; put it there, such as fs.s3a.secret.key");
     }
   }
 

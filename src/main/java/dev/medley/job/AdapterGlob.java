@@ -56,7 +56,8 @@ final class AdapterGlob {
     }
     if (folders.isEmpty()) {
       throw new LoadException(
-          glob, "expected folders with an adapter_config.json or a mixed_set.json, found none");
+          Location.shown(glob),
+          "expected folders with an adapter_config.json or a mixed_set.json, found none");
     }
     return folders;
   }

@@ -9,6 +9,7 @@ import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
 import dev.medley.io.Nearest;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -341,7 +342,8 @@ final class HoconObject {
   }
 
   private static String shown(ConfigValue value) {
-    String text = value.render(ConfigRenderOptions.concise()).replaceAll("\\p{Cntrl}", " ");
+    String rendered = value.render(ConfigRenderOptions.concise());
+    String text = Location.redacted(rendered).replaceAll("\\p{Cntrl}", " ");
     return text.length() <= LONGEST_VALUE ? text : text.substring(0, LONGEST_VALUE) + "…";
   }
 }

@@ -4,6 +4,7 @@ import dev.medley.engine.EngineSpec;
 import dev.medley.engine.Validation;
 import dev.medley.engine.Validation.AdapterCheck;
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.job.JobConf.Output;
 import dev.medley.spark.Scoring;
@@ -38,7 +39,10 @@ final class JobCheck {
     if (!validation.adapters().isEmpty()) {
       text.append(adapters(validation.adapters())).append('\n');
     }
-    report("base", validation.problems(), conf.base() + " (" + conf.task().pipeline() + ")");
+    report(
+        "base",
+        validation.problems(),
+        Location.shown(conf.base()) + " (" + conf.task().pipeline() + ")");
     input();
     output("output", conf.output());
     if (conf.errors().output() != null) {
@@ -82,7 +86,7 @@ final class JobCheck {
 
   private void input() {
     String path = conf.input().path();
-    String shown = path + " (" + conf.input().format() + ")";
+    String shown = Location.shown(path) + " (" + conf.input().format() + ")";
     try {
       if (!Rows.exist(path)) {
         report("input", List.of(), shown + ": nothing there yet, columns not checked");
@@ -105,7 +109,7 @@ final class JobCheck {
   private void output(String key, Output output) {
     String path = output.path();
     if (output.mode().equals(JobConf.RESUME)) {
-      report(key, ResumedScore.problems(conf), path + " (" + output.format() + ")");
+      report(key, ResumedScore.problems(conf), Location.shown(path) + " (" + output.format() + ")");
       return;
     }
     boolean taken = output.mode().equals("error") && Rows.exist(path);
@@ -114,7 +118,7 @@ final class JobCheck {
             ? List.of(
                 key + ".path: expected nothing there, since " + key + ".mode = error, found files")
             : List.of();
-    report(key, found, path + " (" + output.format() + ")");
+    report(key, found, Location.shown(path) + " (" + output.format() + ")");
   }
 
   private void report(String what, List<String> found, String fine) {

@@ -307,7 +307,7 @@ record JobConf(
     String text = format == Format.TEXT ? "value" : "text";
     return new Input(
         format,
-        input.string("path"),
+        path(input),
         input.string("text", messages == null ? text : null),
         column(input, "messages", task, TextGeneration.AUTO),
         column(input, "completion", task, TextScoring.AUTO),
@@ -331,7 +331,7 @@ record JobConf(
     Format format = writable(output);
     List<String> modes = List.of("error", "overwrite", "append", "ignore", RESUME);
     String mode = output.word("mode", "error", modes);
-    String path = output.string("path");
+    String path = path(output);
     if (mode.equals("overwrite") && overlap(path, input.path())) {
       output.problem(
           "path",
@@ -497,6 +497,18 @@ record JobConf(
       object.checked(key, Location::of, text);
     }
     return text;
+  }
+
+  /** A path that Spark is given, which writes it to its logs as it is. */
+  private static String path(HoconObject object) {
+    String path = object.string("path");
+    if (!Location.redacted(path).equals(path)) {
+      object.problem(
+          "path",
+          "expected a URI without a password, found one; put it into Hadoop's settings, such as"
+              + " spark.hadoop.fs.s3a.secret.key");
+    }
+    return path;
   }
 
   /** A section that may be left out. */

@@ -1,7 +1,9 @@
 package dev.medley.job;
 
+import dev.medley.io.Location;
 import dev.medley.job.bench.Bench;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -87,7 +89,7 @@ public final class Medley implements Runnable {
     CommandLine line = e.getCommandLine();
     String name = line.getCommandSpec().qualifiedName();
     PrintWriter err = line.getErr();
-    err.println(name + ": " + e.getMessage());
+    err.println(name + ": " + Location.redacted(e.getMessage()));
     if (e.getCause() == null) { // else it is about a file
       err.println("Try '" + name + " --help'.");
     }
@@ -104,7 +106,9 @@ public final class Medley implements Runnable {
 
   private void trace(Exception e, PrintWriter err) {
     if (stacktrace) {
-      e.printStackTrace(err);
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace, true));
+      err.print(Location.redacted(trace.toString()));
     }
     err.flush();
   }

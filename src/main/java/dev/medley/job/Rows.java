@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.to_json;
 
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
 import dev.medley.job.JobConf.Format;
 import dev.medley.job.JobConf.Input;
 import dev.medley.job.JobConf.Output;
@@ -41,7 +42,7 @@ final class Rows {
       FileStatus[] found = path.getFileSystem(new Configuration()).globStatus(path);
       return found != null && found.length > 0;
     } catch (IOException e) {
-      throw new LoadException(pathOrPattern, "could not be looked up: " + e, e);
+      throw new LoadException(Location.shown(pathOrPattern), "could not be looked up: " + e, e);
     }
   }
 

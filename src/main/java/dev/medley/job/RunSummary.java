@@ -3,6 +3,7 @@ package dev.medley.job;
 import dev.medley.engine.Metric;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.SetUses;
+import dev.medley.io.Location;
 import dev.medley.spark.ScoringCounters;
 import java.util.List;
 import java.util.Locale;
@@ -73,10 +74,10 @@ final class RunSummary {
     table.row("seconds", String.format(Locale.ROOT, "%.1f", seconds));
     table.row("rows/s", String.format(Locale.ROOT, "%.1f", counters.rows() / seconds));
     table.row("tokens/s", String.format(Locale.ROOT, "%.1f", of(Metric.TOKENS) / seconds));
-    table.row("output", conf.output().path() + " (" + conf.output().format() + ")");
+    table.row("output", Location.shown(conf.output().path()) + " (" + conf.output().format() + ")");
     if (conf.errors().output() != null) {
       JobConf.Output errors = conf.errors().output();
-      table.row("error output", errors.path() + " (" + errors.format() + ")");
+      table.row("error output", Location.shown(errors.path()) + " (" + errors.format() + ")");
     }
     return table;
   }

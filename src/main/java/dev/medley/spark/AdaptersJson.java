@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.engine.AdapterRef;
 import dev.medley.engine.AdapterSource;
+import dev.medley.io.Location;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -139,6 +140,10 @@ final class AdaptersJson {
 
   private static IllegalArgumentException wrong(String where, String expected, JsonNode found) {
     return new IllegalArgumentException(
-        where + ": expected " + expected + ", found " + (found.isMissingNode() ? "none" : found));
+        where
+            + ": expected "
+            + expected
+            + ", found "
+            + (found.isMissingNode() ? "none" : Location.redacted(found.toString())));
   }
 }

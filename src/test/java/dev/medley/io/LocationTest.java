@@ -98,12 +98,28 @@ class LocationTest {
     "s3a://key:secret@bucket/m,                       s3a://bucket/m",
     "hdfs://alice@nn:8020/m,                          hdfs://nn:8020/m",
     "s3a://key:with@sign@bucket/m@2,                  s3a://bucket/m@2",
-    "abfss://container@account.dfs.core.windows.net/m, abfss://container@account.dfs.core.windows.net/m",
+    "abfss://container@account.dfs.core.windows.net/m,"
+        + " abfss://container@account.dfs.core.windows.net/m",
     "abfss://c:secret@account/m,                      abfss://account/m",
     "hf://org/gpt2@main,                              hf://org/gpt2@main",
+    "s3a://key:sec/ret@bucket/m,                      s3a://bucket/m",
+    "hdfs://nn:8020/m@2,                              hdfs://nn:8020/m@2",
+    "hdfs://[::1]:8020/m@2,                           hdfs://[::1]:8020/m@2",
   })
   void credentialsAreNeverShown(String location, String shown) {
     assertThat(Location.of(location)).hasToString(shown);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "no s3a://key:secret@bucket/m or hdfs://u:p@nn:8020, no s3a://bucket/m or hdfs://nn:8020",
+    "no s3a://key:sec/ret@bucket/m here,                 no s3a://bucket/m here",
+    "no hdfs://nn:8020/m@2 here,                         no hdfs://nn:8020/m@2 here",
+    "abfss://container@account/m: mail a@b.c,            abfss://container@account/m: mail a@b.c",
+    "at http://host:80 a@b.c,                            at http://host:80 a@b.c",
+  })
+  void passwordsAreTakenOutOfAnyText(String text, String shown) {
+    assertThat(Location.redacted(text)).isEqualTo(shown);
   }
 
   @Test
