@@ -62,7 +62,7 @@ class PackageArrowsTest {
           .resideInAnyPackage("org.apache.spark..", "scala..");
 
   @ArchTest
-  static final ArchRule IO_KNOWS_THE_JDK_JACKSON_AND_HADOOP =
+  static final ArchRule IO_KNOWS_THE_JDK_JACKSON_HADOOP_AND_ARCHIVES =
       classes()
           .that()
           .resideInAPackage("dev.medley.io..")
@@ -74,6 +74,7 @@ class PackageArrowsTest {
               "com.fasterxml.jackson..",
               "javax.security.sasl..",
               "org.apache.hadoop..",
+              "org.apache.commons.compress..",
               "org.slf4j..");
 
   @ArchTest

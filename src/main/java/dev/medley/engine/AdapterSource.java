@@ -16,9 +16,11 @@ import java.util.Objects;
 /**
  * Where an adapter is, and what stands in its small files once {@link #resolve} has read them.
  *
- * @param uri path or URI of a PEFT folder
+ * @param uri path or URI of a PEFT folder, or of an archive of one: {@code .zip}, {@code .tar.gz},
+ *     {@code .tgz}
  * @param labels names of its head's labels by id, where the caller gives them; else empty
- * @param sha256 of {@code adapter_model.safetensors}, 64 hexadecimal digits; null for any
+ * @param sha256 of {@code adapter_model.safetensors}, or of the archive itself, 64 hexadecimal
+ *     digits; null for any
  * @param configJson {@code adapter_config.json}; null until resolved
  * @param labelsJson {@code config.json} beside it, from which labels are read; null for none
  * @param version of the weights when they were resolved, so that what is in memory of an older file
@@ -78,6 +80,9 @@ public record AdapterSource(
     if (!pinned.equals(location())) {
       return new AdapterSource(pinned.uri(), labels, sha256, null, null, null).resolve(storage);
     }
+    if (storage.isArchive(location())) {
+      verify(storage); // before anything in it is looked at
+    }
     String found = weightsVersion(storage);
     return new AdapterSource(
         uri,
@@ -119,7 +124,7 @@ public record AdapterSource(
    * of local weights, whose times each machine has its own of, any will do.
    */
   void checkUnchanged(Storage storage) {
-    AdapterSource now = of(uri).resolve(storage);
+    AdapterSource now = new AdapterSource(uri, labels, sha256, null, null, null).resolve(storage);
     if (!location().isLocal() && !now.version.equals(version)) {
       throw new LoadException(
           location().toString(),
@@ -137,13 +142,24 @@ public record AdapterSource(
     return storage.text(location().resolve(name), LARGEST_CONFIG).intern();
   }
 
-  /** Throws LoadException where a hash is given and the weights have another. */
+  /** The SHA-256 of the file that {@code sha256} is of. */
+  public String hash(Storage storage) {
+    return storage.sha256(hashed(storage));
+  }
+
+  private Location hashed(Storage storage) {
+    return storage.isArchive(location())
+        ? location()
+        : location().resolve("adapter_model.safetensors");
+  }
+
+  /** Throws LoadException where a hash is given and the file has another. */
   void verify(Storage storage) {
     if (sha256 == null) {
       return;
     }
-    Location file = location().resolve("adapter_model.safetensors");
-    String found = Sha256.of(storage.fetch(file));
+    Location file = hashed(storage);
+    String found = storage.sha256(file);
     if (!found.equals(sha256)) {
       throw new LoadException(
           file.toString(),

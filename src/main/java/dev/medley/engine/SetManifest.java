@@ -65,7 +65,7 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     for (AdapterRef.Member member : ref.members()) {
       AdapterSource source = whole.adapters().get(member.name());
       Location folder = source.location();
-      String weights = Sha256.of(storage.fetch(folder.resolve("adapter_model.safetensors")));
+      String weights = source.hash(storage);
       String config = Sha256.of(storage.fetch(folder.resolve("adapter_config.json")));
       AdapterSource pinned = source.absolute().withSha256(weights);
       members.add(new Member(member.name(), member.weight(), pinned, config));

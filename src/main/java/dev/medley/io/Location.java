@@ -101,6 +101,12 @@ public record Location(String uri) implements Serializable {
     return shown.substring(shown.lastIndexOf('/') + 1);
   }
 
+  /** {@link #name} without the ending that makes it an archive's. */
+  public String stem() {
+    String stem = Archive.stem(name());
+    return stem == null ? name() : stem;
+  }
+
   /** The folder that this is in. */
   public Location parent() {
     return new Location(uri.substring(0, Math.max(1, uri.lastIndexOf('/'))));

@@ -28,6 +28,10 @@ import org.apache.hadoop.fs.FileSystem;
  * Hub in the cache folder that all its libraries share. Reads that fail are tried again. Keep one
  * Storage per JVM: it remembers which cached files it has verified, and the commits that it has
  * found branches at.
+ *
+ * <p>A {@code .zip}, {@code .tar.gz} or {@code .tgz} is a folder here: what is in it has a location
+ * below the archive's, and is unpacked into the cache folder when it is first asked for. Where all
+ * of it is in one folder, that folder is what the archive stands for.
  */
 public final class Storage {
   /** Schemes of file systems that take no password from a URI. */
@@ -37,20 +41,28 @@ public final class Storage {
   private final Configuration conf;
   private final Retries retries;
   private final DownloadCache cache;
+  private final ArchiveCache archives;
   private final Hub hub;
 
   public Storage(Configuration conf, Path cacheFolder) {
-    this(conf, cacheFolder, Retries.STANDARD, Hub.ofThisProcess());
+    this(conf, cacheFolder, Retries.STANDARD, Archive.Bounds.STANDARD, Hub.ofThisProcess());
   }
 
-  Storage(Configuration conf, Path cacheFolder, Retries retries, Hub hub) {
-    this(conf, retries, new DownloadCache(new CacheFolder(cacheFolder), retries), hub);
+  Storage(Configuration conf, Path cacheFolder, Retries retries, Archive.Bounds bounds, Hub hub) {
+    this(
+        conf,
+        retries,
+        new DownloadCache(new CacheFolder(cacheFolder), retries),
+        new ArchiveCache(new CacheFolder(cacheFolder), bounds),
+        hub);
   }
 
-  private Storage(Configuration conf, Retries retries, DownloadCache cache, Hub hub) {
+  private Storage(
+      Configuration conf, Retries retries, DownloadCache cache, ArchiveCache archives, Hub hub) {
     this.conf = conf;
     this.retries = retries;
     this.cache = cache;
+    this.archives = archives;
     this.hub = hub;
   }
 
@@ -75,7 +87,7 @@ public final class Storage {
 
   /** The same, which looks up each branch on the Hub once more. */
   public Storage anew() {
-    return new Storage(conf, retries, cache, hub.anew());
+    return new Storage(conf, retries, cache, archives, hub.anew());
   }
 
   /**
@@ -95,11 +107,15 @@ public final class Storage {
         .orElseThrow(() -> new LoadException(file.toString(), "expected a file, found none"));
   }
 
-  /** The local file, empty when there is none; LoadException when it cannot be had. */
-  public Optional<Path> fetchIfExists(Location file) {
+  /**
+   * The local file, empty when there is none; LoadException when it cannot be had. Of an archive
+   * this is the archive itself.
+   */
+  public Optional<Path> fetchIfExists(Location given) {
+    Location file = unpacked(given);
     if (file.isLocal()) {
       if (Files.isDirectory(file.path())) {
-        throw new LoadException(file.toString(), "expected a file, found a folder");
+        throw new LoadException(given.toString(), "expected a file, found a folder");
       }
       return Optional.of(file.path()).filter(Files::exists);
     }
@@ -109,7 +125,8 @@ public final class Storage {
     return status(file).map(status -> cache.fetch(file, status, from -> open(file, status, from)));
   }
 
-  public boolean exists(Location fileOrFolder) {
+  public boolean exists(Location given) {
+    Location fileOrFolder = unpacked(given);
     if (fileOrFolder.isOnHub()) {
       return hub.exists(fileOrFolder.hub());
     }
@@ -126,10 +143,22 @@ public final class Storage {
     return TextFile.read(fetch(file), file.toString(), largest);
   }
 
+  /** Whether it is a file that is used as a folder. */
+  public boolean isArchive(Location location) {
+    return Archive.stem(location.name()) != null && isFile(location);
+  }
+
+  /** The SHA-256 of a file, of an archive too; LoadException when there is none. */
+  public String sha256(Location file) {
+    Path fetched = fetch(file);
+    return isArchive(file) ? archives.sha256(file, fetched) : Sha256.of(fetched);
+  }
+
   /**
    * Names of the files and folders directly in a folder, sorted; LoadException when none is there.
    */
-  public List<String> list(Location folder) {
+  public List<String> list(Location given) {
+    Location folder = isArchive(given) ? Location.of(content(given).toString()) : unpacked(given);
     try {
       if (folder.isOnHub()) {
         return hub.list(folder.hub());
@@ -138,17 +167,22 @@ public final class Storage {
           ? localNames(folder.path())
           : retries.run(folder, () -> remoteNames(folder));
     } catch (NoSuchFileException | FileNotFoundException e) {
-      throw new LoadException(folder.toString(), "expected a folder, found none", e);
+      throw new LoadException(given.toString(), "expected a folder, found none", e);
     } catch (IOException | UncheckedIOException e) {
-      throw unreadable(folder, e);
+      throw unreadable(given, e);
     }
   }
 
   /**
    * A short text that is another one when the file is: its length and when it was last changed, on
-   * the Hub the commit; empty when there is none.
+   * the Hub the commit; empty when there is none. What is in an archive has the archive's.
    */
-  public String version(Location file) {
+  public String version(Location given) {
+    Optional<Location> archive = archiveAround(given);
+    if (archive.isPresent() && !exists(given)) {
+      return "";
+    }
+    Location file = archive.orElse(given);
     if (file.isOnHub()) {
       return hub.version(file.hub());
     }
@@ -172,7 +206,8 @@ public final class Storage {
    * Reads something out of a file where it is, without fetching it; empty when there is none. The
    * reading is done again from the start where it fails on the way.
    */
-  <T> Optional<T> readInPlace(Location file, InPlace<T> reading) {
+  <T> Optional<T> readInPlace(Location given, InPlace<T> reading) {
+    Location file = unpacked(given);
     try {
       if (file.isOnHub()) {
         return hub.readInPlace(file.hub(), reading);
@@ -198,7 +233,7 @@ public final class Storage {
                 }
               }));
     } catch (IOException e) {
-      throw unreadable(file, e);
+      throw unreadable(given, e);
     }
   }
 
@@ -247,6 +282,36 @@ public final class Storage {
       in.close();
       throw e;
     }
+  }
+
+  /** The archive that a location is in; empty where it is in none, or is one itself. */
+  private Optional<Location> archiveAround(Location location) {
+    return Archive.around(location).stream()
+        .filter(archive -> !archive.uri().equals(location.uri()) && isFile(archive))
+        .findFirst();
+  }
+
+  /** What is in an archive where it was unpacked; any other location as it is. */
+  private Location unpacked(Location location) {
+    return archiveAround(location)
+        .map(
+            archive ->
+                Location.of(content(archive).toString())
+                    .resolve(location.uri().substring(archive.uri().length() + 1)))
+        .orElse(location);
+  }
+
+  private Path content(Location archive) {
+    return archives.unpacked(archive, fetch(archive));
+  }
+
+  private boolean isFile(Location location) {
+    if (location.isOnHub()) {
+      return !hub.version(location.hub()).isEmpty();
+    }
+    return location.isLocal()
+        ? Files.isRegularFile(location.path())
+        : anyStatus(location).filter(FileStatus::isFile).isPresent();
   }
 
   private FileSystem fileSystem(Location location) throws IOException {

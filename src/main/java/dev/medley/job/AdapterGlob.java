@@ -7,6 +7,7 @@ import dev.medley.io.Storage;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -36,10 +37,11 @@ final class AdapterGlob {
   }
 
   /**
-   * Folders of adapters and of saved sets by name. What has none of an adapter's files is passed
-   * over, such as a README; half an adapter is not, so that validation reports it.
+   * Folders of adapters and of saved sets by name, archives of such by their name without {@code
+   * .zip} and the like. What has none of an adapter's files is passed over, such as a README; half
+   * an adapter is not, nor a broken archive, so that validation reports it.
    *
-   * @throws LoadException where none matches
+   * @throws LoadException where none matches, or two of one name do
    */
   static Map<String, Location> folders(String glob, Storage storage) {
     int slash = glob.lastIndexOf('/');
@@ -47,12 +49,20 @@ final class AdapterGlob {
     PathMatcher pattern =
         FileSystems.getDefault().getPathMatcher("glob:" + glob.substring(slash + 1));
     Map<String, Location> folders = new TreeMap<>();
+    List<String> problems = new ArrayList<>();
     for (String name : storage.list(parent)) {
       Location folder = parent.resolve(name);
-      if (pattern.matches(Path.of(name))
-          && SIGNS.stream().anyMatch(file -> storage.exists(folder.resolve(file)))) {
-        folders.put(name, folder);
+      if (pattern.matches(Path.of(name)) && isAdapter(storage, folder)) {
+        String adapter = storage.isArchive(folder) ? folder.stem() : name;
+        Location other = folders.put(adapter, folder);
+        if (other != null) {
+          problems.add(
+              "adapter " + adapter + ": expected one, found " + other.name() + " and " + name);
+        }
       }
+    }
+    if (!problems.isEmpty()) {
+      throw new LoadException(Location.shown(glob), problems);
     }
     if (folders.isEmpty()) {
       throw new LoadException(
@@ -60,5 +70,13 @@ final class AdapterGlob {
           "expected folders with an adapter_config.json or a mixed_set.json, found none");
     }
     return folders;
+  }
+
+  private static boolean isAdapter(Storage storage, Location folder) {
+    try {
+      return SIGNS.stream().anyMatch(file -> storage.exists(folder.resolve(file)));
+    } catch (LoadException e) {
+      return true;
+    }
   }
 }

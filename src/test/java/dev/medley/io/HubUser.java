@@ -32,6 +32,7 @@ record HubUser(Path folder, String endpoint) {
         new Configuration(false),
         folder.resolve("medley"),
         Retries.STANDARD,
+        Archive.Bounds.STANDARD,
         new Hub(() -> env, retries));
   }
 

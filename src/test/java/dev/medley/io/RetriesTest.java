@@ -3,6 +3,7 @@ package dev.medley.io;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.medley.io.Archive.Bounds;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -45,7 +46,11 @@ class RetriesTest {
 
   private Storage storage(Retries retries) {
     return new Storage(
-        RemoteFileSystem.conf(), folder.resolve("cache"), retries, Hub.ofThisProcess());
+        RemoteFileSystem.conf(),
+        folder.resolve("cache"),
+        retries,
+        Bounds.STANDARD,
+        Hub.ofThisProcess());
   }
 
   @ParameterizedTest

@@ -36,7 +36,7 @@ class CapitalsTest {
     assertThat(run.out()).contains("errors           0\n");
     Map<String, JsonNode> rows = new HashMap<>();
     try (Stream<Path> parts = Files.list(Path.of(out))) {
-      for (Path part : parts.filter(p -> p.toString().endsWith(".json")).toList()) {
+      for (Path part : parts.filter(p -> p.getFileName().toString().startsWith("part-")).toList()) {
         for (String line : Files.readAllLines(part)) {
           JsonNode row = JSON.readTree(line);
           rows.put(row.get("id").asText(), row.get("prediction"));
