@@ -66,7 +66,15 @@ public final class Engine implements AutoCloseable {
    * @throws dev.medley.io.LoadException with every problem
    */
   public static Engine load(EngineSpec spec) {
-    Storage storage = Storage.standard();
+    return load(spec, Storage.standard());
+  }
+
+  /**
+   * The same from what a storage reaches, such as one with credentials.
+   *
+   * @throws dev.medley.io.LoadException with every problem
+   */
+  public static Engine load(EngineSpec spec, Storage storage) {
     Validation validation = Validation.of(spec, storage);
     validation.orThrow();
     BaseModel base =
