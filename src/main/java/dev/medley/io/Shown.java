@@ -3,12 +3,13 @@ package dev.medley.io;
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 
 /** Names and values out of files, fit for one line of a message: escaped, quoted and shortened. */
-final class Shown {
+public final class Shown {
   private static final int LONGEST = 120;
 
   private Shown() {}
 
-  static String quoted(String text) {
+  /** As a JSON string. */
+  public static String quoted(String text) {
     String start = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
     return '"' + new String(JsonStringEncoder.getInstance().quoteAsString(start)) + '"';
   }

@@ -46,6 +46,10 @@ final class Explain implements Callable<Integer> {
   @Override
   public Integer call() {
     JobConf conf = job.conf();
+    return conf.inSession("medley explain " + job.file(), () -> explain(conf));
+  }
+
+  private int explain(JobConf conf) {
     Storage storage = Session.storage();
     PrintWriter out = spec.commandLine().getOut();
     JobCheck check = new JobCheck(conf, job.file(), storage);

@@ -27,21 +27,20 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
+import java.util.function.IntSupplier;
 
 /**
  * A job file: what to score, under which adapters, from where to where. Relative paths are relative
  * to the working directory, as Spark's are, not to the file.
  *
- * @param adapters by the name that rows use; wins over a folder of that name among {@code
- *     adaptersFrom}
- * @param adaptersFrom a folder and a pattern of names in it, such as {@code adapters/*}; null for
- *     none
+ * @param adapters by the name that rows use; wins over one of that name among {@code adaptersFrom}
+ * @param adaptersFrom folders or a registry; null for none
  */
 record JobConf(
     String base,
     Task task,
     Map<String, AdapterSource> adapters,
-    String adaptersFrom,
+    AdaptersFrom adaptersFrom,
     Map<String, List<String>> sets,
     Input input,
     Output output,
@@ -62,6 +61,10 @@ record JobConf(
     PARQUET,
     TEXT,
     ORC;
+
+    static Format named(String name) {
+      return valueOf(constant(name));
+    }
 
     @Override
     public String toString() {
@@ -138,7 +141,7 @@ record JobConf(
   private static JobConf parse(HoconObject medley) {
     String base = location(medley, "base", medley.string("base"));
     Map<String, AdapterSource> adapters = adapters(medley.object("adapters"));
-    String adaptersFrom = adaptersFrom(medley);
+    AdaptersFrom adaptersFrom = AdaptersFrom.parse(medley);
     Task task = task(medley);
     Input input = input(medley, task);
     HoconObject written = required(medley, "output");
@@ -271,18 +274,6 @@ record JobConf(
       sources.put(name, source);
     }
     return sources;
-  }
-
-  private static String adaptersFrom(HoconObject medley) {
-    String glob = medley.string("adapters-from", null);
-    if (glob != null && !AdapterGlob.isOne(glob)) {
-      medley.problem(
-          "adapters-from",
-          "expected a folder and a pattern of names in it, such as adapters/*, found " + glob);
-    } else if (glob != null) {
-      medley.checked("adapters-from", AdapterGlob::parent, glob);
-    }
-    return glob;
   }
 
   private static Map<String, List<String>> sets(HoconObject sets) {
@@ -500,7 +491,7 @@ record JobConf(
   }
 
   /** A path that Spark is given, which writes it to its logs as it is. */
-  private static String path(HoconObject object) {
+  static String path(HoconObject object) {
     String path = object.string("path");
     if (!Location.redacted(path).equals(path)) {
       object.problem(
@@ -533,18 +524,33 @@ record JobConf(
   }
 
   /**
-   * What an engine is made from: reads which folders {@code adapters-from} matches.
+   * What an engine is made from: reads what {@code adapters-from} names.
    *
-   * @throws dev.medley.io.LoadException where it matches none
+   * @throws dev.medley.io.LoadException where it names none, or not as it should
    */
   EngineSpec spec(Storage storage) {
     Map<String, AdapterSource> all = new TreeMap<>();
     if (adaptersFrom != null) {
-      AdapterGlob.folders(adaptersFrom, storage)
-          .forEach((name, folder) -> all.put(name, AdapterSource.of(folder.uri())));
+      all.putAll(adaptersFrom.read(storage));
     }
     all.putAll(adapters);
     return spec(all);
+  }
+
+  /**
+   * Runs a command in one Spark session where {@code adapters-from} needs one, so that not each
+   * part of it starts its own.
+   */
+  int inSession(String name, IntSupplier command) {
+    if (!(adaptersFrom instanceof AdaptersFrom.Registry)) {
+      return command.getAsInt();
+    }
+    Session session = Session.open(name);
+    try {
+      return command.getAsInt();
+    } finally {
+      session.close();
+    }
   }
 
   /** The same of the adapters that the file names one by one. */

@@ -79,7 +79,7 @@ final class RunMetrics {
   private static void conf(JobConf conf, ObjectNode job) {
     job.put("base", shown(conf.base())).put("task", conf.task().pipeline());
     job.put("adapters", conf.adapters().size());
-    job.put("adapters_from", conf.adaptersFrom() == null ? null : shown(conf.adaptersFrom()));
+    job.put("adapters_from", conf.adaptersFrom() == null ? null : conf.adaptersFrom().shown());
     job.put("sets", conf.sets().size());
     job.put("device", word(conf.device())).put("dtype", word(conf.dtype()));
     job.put("batch_size", conf.batching().batchSize());
@@ -195,7 +195,7 @@ final class RunMetrics {
 
   /** Without the user of a URI, who may have a password. */
   private static String shown(String path) {
-    return Location.of(path).toString();
+    return Location.shown(path);
   }
 
   private static String word(Enum<?> constant) {

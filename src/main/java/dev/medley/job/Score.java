@@ -34,6 +34,10 @@ final class Score implements Callable<Integer> {
   @Override
   public Integer call() {
     JobConf conf = job.conf();
+    return conf.inSession("medley score " + job.file(), () -> score(conf));
+  }
+
+  private int score(JobConf conf) {
     Storage storage = Session.storage();
     Validation validation = conf.validation(conf.spec(storage), storage);
     validation.orThrow();

@@ -19,7 +19,12 @@ final class Validate implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JobCheck check = new JobCheck(job.conf(), job.file(), Session.storage());
+    JobConf conf = job.conf();
+    return conf.inSession("medley validate " + job.file(), () -> validate(conf));
+  }
+
+  private int validate(JobConf conf) {
+    JobCheck check = new JobCheck(conf, job.file(), Session.storage());
     PrintWriter out = spec.commandLine().getOut();
     out.print(check);
     out.flush();

@@ -12,6 +12,7 @@ import dev.medley.io.Nearest;
 import dev.medley.io.Storage;
 import dev.medley.tensor.Precision;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -341,7 +342,20 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     return with(adapters, AdaptersJson.write(sources));
   }
 
-  /** Adds an adapter, to be refused where its weights do not have this SHA-256. */
+  /**
+   * Adapters of a registry, as {@link AdapterRegistry} reads it, now and not again; replaces all
+   * that were there.
+   *
+   * @throws IllegalArgumentException with everything that is wrong with its columns and rows
+   */
+  public T setAdaptersFrom(Dataset<?> registry) {
+    List<String> problems = new ArrayList<>();
+    Map<String, AdapterSource> sources = AdapterRegistry.read(registry, problems);
+    Scoring.orThrow(problems);
+    return with(adapters, AdaptersJson.write(sources));
+  }
+
+  /** Adds an adapter, to be refused where its weights, or its archive, do not have this SHA-256. */
   public T addPinnedAdapter(String name, String pathOrUri, String sha256, String... labels) {
     Map<String, AdapterSource> sources = sources();
     sources.put(name, AdapterSource.of(pathOrUri, List.of(labels)).withSha256(sha256));

@@ -128,7 +128,7 @@ class JobConfTest {
                     AdapterSource.of("adapters/people"),
                     "new.places",
                     AdapterSource.of("adapters/places", List.of("O", "B", "I")).withSha256(HASH)),
-                "more/*",
+                new AdaptersFrom.Folders("more/*"),
                 Map.of("both", List.of("people", "new.places")),
                 new Input(
                     Format.CSV,
@@ -241,7 +241,8 @@ class JobConfTest {
             "job.conf:7: medley.adapters.c.path: expected a string, found nothing",
             "job.conf:7: medley.adapters.c.labels: expected a list of strings, found [1,2]",
             "job.conf:9: medley.adapters-from: expected a folder and a pattern of names in it, such"
-                + " as adapters/*, found a/*/b",
+                + " as adapters/*, or an object with a table or with a format and a path, found"
+                + " a/*/b",
             "job.conf:10: medley.sets.s: expected a list of strings, found \"a\"",
             "job.conf:11: medley.input.format: expected json, csv, parquet, text or orc, found"
                 + " \"xml\"",
@@ -525,7 +526,8 @@ class JobConfTest {
         .isInstanceOf(LoadException.class)
         .hasMessage(
             home
-                + "/fr-*: expected folders with an adapter_config.json or a mixed_set.json, found none");
+                + "/fr-*: expected folders with an adapter_config.json or a mixed_set.json, found"
+                + " none");
   }
 
   private static final String GENERATE =
