@@ -72,7 +72,7 @@ final class ModulePatterns {
   /** The number of the first pattern in the document that matches, else {@code orElse}. */
   double of(String module, double orElse) {
     return patterns.entrySet().stream()
-        .filter(e -> e.getValue().matcher(module).matches())
+        .filter(e -> BoundedText.matcher(e.getValue(), module).matches())
         .map(e -> numbers.get(e.getKey()))
         .findFirst()
         .orElse(orElse);

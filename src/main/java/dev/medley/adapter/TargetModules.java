@@ -108,7 +108,7 @@ final class TargetModules {
       return true;
     }
     for (Pattern pattern : layerPatterns) {
-      Matcher matcher = pattern.matcher(name);
+      Matcher matcher = BoundedText.matcher(pattern, name);
       if (matcher.lookingAt()) {
         return layers.contains(Integer.parseInt(matcher.group(1)));
       }
@@ -124,7 +124,7 @@ final class TargetModules {
     if (value.isTextual()) {
       try {
         Pattern pattern = Pattern.compile(value.asText());
-        return name -> pattern.matcher(name).matches();
+        return name -> BoundedText.matcher(pattern, name).matches();
       } catch (PatternSyntaxException e) {
         json.problem(key + ": " + value + " is no regular expression: " + e.getMessage());
         return name -> false;

@@ -168,6 +168,12 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
       AdapterRef.checkName(name);
       boolean whole = path.startsWith("/") || path.contains(":/");
       String uri = whole ? path : path.equals(".") ? folder.uri() : folder.resolve(path).uri();
+      if (!folder.isLocal() && Location.of(uri).isLocal()) {
+        throw new IllegalArgumentException(
+            "path: expected a place beside the set or a URI, since the set is not on this machine,"
+                + " found "
+                + path);
+      }
       AdapterSource source = AdapterSource.of(uri, labels).withSha256(sha256);
       member = new Member(name, weight, source, configSha256);
     } catch (IllegalArgumentException e) {

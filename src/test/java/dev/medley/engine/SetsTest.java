@@ -15,6 +15,7 @@ import dev.medley.engine.RowError.Code;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
+import dev.medley.io.RemoteFileSystem;
 import dev.medley.io.SafetensorsWriter;
 import dev.medley.io.Storage;
 import dev.medley.io.TensorInfo;
@@ -489,6 +490,23 @@ class SetsTest {
       same(run(saved, "s"), run(engine, "0.5*lora"));
     }
     assertThat(Files.list(folder)).hasSize(3);
+  }
+
+  /** A set out of a bucket reads no file of this machine. */
+  @Test
+  void setFromFarAwayNamesNothingOnThisMachine(@TempDir Path folder) throws IOException {
+    RemoteFileSystem.reset();
+    Storage far = new Storage(RemoteFileSystem.conf(), folder.resolve("cache"));
+    SetManifest manifest = SetManifest.of(far, SPEC, "lora+oft");
+    manifest.write(folder.resolve("set"));
+    Location remote = RemoteFileSystem.location(folder.resolve("set"));
+    String path = manifest.members().get(0).source().uri();
+    assertThatThrownBy(() -> SetManifest.read(far, remote))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining(
+            "path: expected a place beside the set or a URI, since the set is not on this machine,"
+                + " found "
+                + path);
   }
 
   @Test
