@@ -94,7 +94,7 @@ final class HubCache {
   }
 
   boolean isKnownMissing(String commit, String path) {
-    return Files.exists(home.resolve(".no_exist").resolve(commit).resolve(path));
+    return Files.isRegularFile(home.resolve(".no_exist").resolve(commit).resolve(path));
   }
 
   void keepMissing(String commit, String path) {

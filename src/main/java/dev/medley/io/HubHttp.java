@@ -15,12 +15,15 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One HTTP request to the Hub with its redirects. The token goes to the Hub alone: who is
  * redirected elsewhere, as all who read what lies in LFS, comes without it.
  */
 final class HubHttp {
+  private static final Logger log = LoggerFactory.getLogger(HubHttp.class);
   private static final int MOST_REDIRECTS = 20;
   private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
   private static final Set<Integer> PASSING = Set.of(408, 429, 500, 502, 503, 504);
@@ -71,7 +74,7 @@ final class HubHttp {
       if (method.equals("HEAD") && elsewhere && saysAll) {
         return answer;
       }
-      answer.body().close();
+      discard(answer);
       if ("https".equals(at.getScheme()) && !"https".equals(target.getScheme())) {
         throw new LoadException(
             settings.endpoint().toString(), "redirects from https to " + target.getScheme());
@@ -113,9 +116,9 @@ final class HubHttp {
     HttpRequest.Builder request;
     try {
       request = HttpRequest.newBuilder(at);
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException e) { // its message has the address too
       throw new LoadException(
-          settings.endpoint().toString(), "redirects to what is no http address", e);
+          settings.endpoint().toString(), "redirects to what is no http address");
     }
     request
         .method(method, HttpRequest.BodyPublishers.noBody())
@@ -141,6 +144,15 @@ final class HubHttp {
     }
   }
 
+  /** Reads a short body to its end, since a connection is used again only then. */
+  private static void discard(HttpResponse<InputStream> answer) {
+    try (InputStream body = answer.body()) {
+      body.readNBytes(1 << 14);
+    } catch (IOException e) {
+      log.debug("the body of a redirect or an error was cut", e);
+    }
+  }
+
   /** Scheme, host and port: what browsers call an origin. */
   private boolean isHub(URI target) {
     URI hub = settings.endpoint();
@@ -148,7 +160,7 @@ final class HubHttp {
         "https".equals(target.getScheme())
             && port(target) == 443
             && PUBLIC_HOSTS.contains(hub.getHost())
-            && PUBLIC_HOSTS.contains(target.getHost());
+            && PUBLIC_HOSTS.contains(String.valueOf(target.getHost()));
     return isPublic
         || hub.getScheme().equals(target.getScheme())
             && hub.getHost().equalsIgnoreCase(target.getHost())
@@ -177,7 +189,7 @@ final class HubHttp {
     if (!PASSING.contains(answer.statusCode())) {
       return;
     }
-    answer.body().close();
+    discard(answer);
     String problem = at.getHost() + " answered " + answer.statusCode();
     Map<String, String> first = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     answer.headers().map().forEach((name, values) -> first.put(name, values.get(0)));

@@ -134,7 +134,8 @@ final class HubSettings {
 
   /** With ~ and $NAME replaced, as Python's expanduser and expandvars do. */
   private Path path(String text) {
-    String expanded = text.replaceFirst("^~(?=/|$)", Matcher.quoteReplacement(userHome() + ""));
+    String expanded =
+        text.replaceFirst("^~(?=/|$)", Matcher.quoteReplacement(userHome().toString()));
     Matcher variables = VARIABLE.matcher(expanded);
     String path =
         variables.replaceAll(

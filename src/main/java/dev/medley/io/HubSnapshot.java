@@ -23,7 +23,7 @@ final class HubSnapshot {
   private String unreachable;
   private long unreachableSince;
   private HubTree tree;
-  private HubTree cachedFiles; // in its place, while nobody can be asked
+  private HubTree cachedFiles; // in its place, offline
 
   /**
    * Nothing is asked yet.
@@ -140,7 +140,7 @@ final class HubSnapshot {
     if (known.get().hasFolder(path)) {
       throw new LoadException(file(path).toString(), "expected a file, found a folder");
     }
-    if (reasonNotToAsk() == null) {
+    if (isWhole(known.get())) {
       cache.keepMissing(commit(), path);
     }
     return true;
@@ -180,40 +180,47 @@ final class HubSnapshot {
     }
   }
 
-  /** All files of the commit; where nobody can be asked, those in the cache. */
+  /** All files of the commit. */
   private synchronized HubTree tree() {
     Optional<HubTree> known = knownTree();
     if (known.isPresent()) {
       return known.get();
     }
-    try {
-      tree = client.tree(root);
-      cache.keepTree(commit(), tree);
-      return tree;
-    } catch (HubUnreachable e) {
-      note(e);
-      return knownTree().orElseThrow();
+    if (reasonNotToAsk() == null) {
+      try {
+        tree = client.tree(root);
+        cache.keepTree(commit(), tree);
+        return tree;
+      } catch (HubUnreachable e) {
+        note(e);
+      }
     }
+    throw new LoadException(
+        root.toString(),
+        "expected a list of its files in the cache folder "
+            + cache.folder()
+            + ", found none; "
+            + reasonNotToAsk()
+            + "; HF_HUB_OFFLINE=1 would take the files that are there for all");
   }
 
-  /** Empty where it has to be asked for. */
+  /** Empty where it has to be asked for. Offline, where nobody kept it, what the cache has. */
   private synchronized Optional<HubTree> knownTree() {
     if (tree == null) {
       tree = cache.tree(commit()).orElse(null);
     }
-    if (tree != null) {
-      return Optional.of(tree);
+    if (tree == null && offline != null && cachedFiles == null) {
+      cachedFiles = cachedFiles();
     }
-    String reason = reasonNotToAsk();
-    if (reason == null) {
-      cachedFiles = null;
-    } else if (cachedFiles == null) {
-      cachedFiles = cachedFiles(reason);
-    }
-    return Optional.ofNullable(cachedFiles);
+    return Optional.ofNullable(tree == null ? cachedFiles : tree);
   }
 
-  private HubTree cachedFiles(String reason) {
+  /** What the cache has may be less. */
+  private synchronized boolean isWhole(HubTree known) {
+    return known == tree;
+  }
+
+  private HubTree cachedFiles() {
     Optional<HubTree> files;
     try {
       files = cache.cachedFiles(commit());
@@ -223,9 +230,9 @@ final class HubSnapshot {
     if (files.isEmpty()) {
       throw new LoadException(
           root.toString(),
-          "expected its files in the cache folder " + cache.folder() + ", found none; " + reason);
+          "expected its files in the cache folder " + cache.folder() + ", found none; " + offline);
     }
-    log.warn("{}: {}; the files in the cache are taken for all that it has", root, reason);
+    log.warn("{}: {}; the files in the cache are taken for all that it has", root, offline);
     return files.get();
   }
 

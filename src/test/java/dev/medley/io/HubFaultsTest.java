@@ -272,6 +272,16 @@ class HubFaultsTest {
     assertThat(thrown.get(0)).hasMessage(server.endpoint() + ": interrupted while it was asked");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"ftp://host/?X-Signature=S3cret", "http:///x?X-Signature=S3cret"})
+  void redirectToNowhereIsNotFollowedNorShown(String target) {
+    server.fail("/revision/", 1000, 302, Map.of("Location", target));
+    assertThatThrownBy(() -> user.storage().fetch(README))
+        .isInstanceOf(LoadException.class)
+        .hasMessage(server.endpoint() + ": redirects to what is no http address")
+        .hasNoCause();
+  }
+
   @Test
   void redirectsInACircleEnd() {
     server.fail("/revision/", 1000, 302, Map.of("Location", "/api/models/org/name/revision/main"));

@@ -218,6 +218,34 @@ class HubTest {
   }
 
   @Test
+  void fileIsNoLessThereWhereSomebodyTookItForAFolder() {
+    assertThat(user.storage().fetchIfExists(CONFIG.resolve("x"))).isEmpty();
+    assertThat(user.storage().fetch(CONFIG)).isNotEmptyFile();
+  }
+
+  @Test
+  void whatIsNotKnownWhileTheHubIsDownIsNoAnswer() throws Exception {
+    user.storage().fetch(CONFIG);
+    server.fail("/tree/", 6, 503, Map.of());
+    Storage storage = user.storage();
+    for (int i = 0; i < 2; i++) {
+      assertThatThrownBy(() -> storage.list(REPO))
+          .isInstanceOf(LoadException.class)
+          .hasMessage(
+              "hf://org/name@%s: expected a list of its files in the cache folder %s, found none;"
+                  + " %s could not be reached: 127.0.0.1 answered 503; HF_HUB_OFFLINE=1 would take"
+                  + " the files that are there for all",
+              commit, user.cache(), server.endpoint());
+    }
+    assertThatThrownBy(() -> storage.fetchIfExists(REPO.resolve("none")))
+        .isInstanceOf(LoadException.class)
+        .hasMessageEndingWith("could not be reached: 127.0.0.1 answered 503");
+    assertThat(storage.fetch(CONFIG)).exists();
+    assertThat(server.count("/tree/")).isEqualTo(6);
+    assertThat(user.storage().list(REPO)).hasSize(7);
+  }
+
+  @Test
   void missingFileIsNamed() {
     assertThatThrownBy(() -> user.storage().fetch(REPO.resolve("none")))
         .isInstanceOf(LoadException.class)
@@ -416,11 +444,13 @@ class HubTest {
   @Test
   void hubThatIsDownIsNoReasonWhereTheCacheHasIt() {
     user.storage().fetch(CONFIG);
+    user.storage().list(REPO);
     server.close();
     Storage storage = user.storage();
     assertThat(storage.fetch(CONFIG)).hasContent("{\"model_type\": \"bert\"}");
-    assertThat(storage.list(REPO)).containsExactly("config.json");
-    assertThatThrownBy(() -> storage.fetch(WEIGHTS))
+    assertThat(storage.list(REPO)).hasSize(7);
+    assertThat(storage.fetchIfExists(REPO.resolve("none"))).isEmpty();
+    assertThatThrownBy(() -> storage.fetchIfExists(WEIGHTS))
         .isInstanceOf(LoadException.class)
         .hasMessageStartingWith(
             "hf://org/name@%s/model.safetensors: expected a file in the cache folder %s, found"
@@ -436,7 +466,7 @@ class HubTest {
                 + " could not be reached: ");
     assertThatThrownBy(() -> storage.list(at("b".repeat(40))))
         .isInstanceOf(LoadException.class)
-        .hasMessageContaining("expected its files in the cache folder");
+        .hasMessageContaining("expected a list of its files in the cache folder");
   }
 
   @Test
