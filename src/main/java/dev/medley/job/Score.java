@@ -56,6 +56,7 @@ final class Score implements Callable<Integer> {
       try (RunningTasks running = counters.watch(session.spark());
           Progress progress = progress(counters, running)) {
         Written written = write(session.spark(), conf, validation, counters);
+        running.end(); // a late heartbeat may be of a task that has ended
         Timeline timeline = progress.timeline();
         if (written.isAny) {
           RunMetrics metrics = new RunMetrics(conf, job.file(), context, timeline, counters);

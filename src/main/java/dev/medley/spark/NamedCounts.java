@@ -1,5 +1,7 @@
 package dev.medley.spark;
 
+import java.io.IOException;
+import java.io.ObjectOutputStream;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -40,5 +42,10 @@ final class NamedCounts extends OncePerTask<String, Map<String, Long>> {
   @Override
   public synchronized Map<String, Long> value() {
     return new TreeMap<>(counts);
+  }
+
+  /** An executor's heartbeat sends it while the task adds. */
+  private synchronized void writeObject(ObjectOutputStream out) throws IOException {
+    out.defaultWriteObject();
   }
 }

@@ -1,7 +1,5 @@
 package dev.medley.spark;
 
-import java.io.IOException;
-import java.io.ObjectOutputStream;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -81,10 +79,5 @@ abstract class OncePerTask<T, R> extends AccumulatorV2<T, R> {
   @Override
   public final AccumulatorV2<T, R> copyAndReset() {
     return empty();
-  }
-
-  /** An executor's heartbeat sends it while the task adds. */
-  private synchronized void writeObject(ObjectOutputStream out) throws IOException {
-    out.defaultWriteObject();
   }
 }

@@ -20,6 +20,7 @@ public final class RunningTasks extends SparkListener implements AutoCloseable {
   private final Map<Metric, TaskSum> done;
   private final Map<Long, Metric> metrics = new HashMap<>(); // by accumulator
   private final Map<Long, EnumMap<Metric, Long>> byTask = new HashMap<>();
+  private boolean isEnded;
 
   RunningTasks(SparkContext context, Map<Metric, TaskSum> done) {
     this.context = context;
@@ -50,7 +51,7 @@ public final class RunningTasks extends SparkListener implements AutoCloseable {
           counts.put(metric, amount);
         }
       }
-      if (!counts.isEmpty()) {
+      if (!counts.isEmpty() && !isEnded) {
         byTask.put((Long) task._1(), counts);
       }
     }
@@ -61,8 +62,15 @@ public final class RunningTasks extends SparkListener implements AutoCloseable {
     byTask.remove(end.taskInfo().taskId());
   }
 
+  /** From here on only what tasks have done to their ends counts. */
+  public synchronized void end() {
+    isEnded = true;
+    byTask.clear();
+  }
+
   @Override
   public void close() {
     context.removeSparkListener(this);
+    end();
   }
 }

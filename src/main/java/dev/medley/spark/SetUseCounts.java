@@ -1,6 +1,8 @@
 package dev.medley.spark;
 
 import dev.medley.engine.SetUses;
+import java.io.IOException;
+import java.io.ObjectOutputStream;
 
 /** What each adapter set was used for, over all tasks, as far as memory allows. */
 final class SetUseCounts extends OncePerTask<SetUses, SetUses> {
@@ -54,5 +56,10 @@ final class SetUseCounts extends OncePerTask<SetUses, SetUses> {
     SetUses copy = new SetUses(OF_ALL);
     copy.add(uses);
     return copy;
+  }
+
+  /** An executor's heartbeat sends it while the task adds. */
+  private synchronized void writeObject(ObjectOutputStream out) throws IOException {
+    out.defaultWriteObject();
   }
 }

@@ -37,6 +37,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.functions;
 import org.apache.spark.status.api.v1.StageData;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import scala.Option;
 import scala.Tuple4;
@@ -49,6 +50,13 @@ class ScoringCountersTest {
           .with(new Batching(8, 999, 16, 0, true));
   private static final AtomicInteger TRIES = new AtomicInteger();
   private static final AtomicInteger SHUFFLE = new AtomicInteger();
+
+  /** Another test may have left a session without the plugin. */
+  @BeforeAll
+  static void startSession() {
+    session().stop();
+    session();
+  }
 
   /** Every third row names no adapter; ids say in which of three partitions a row is. */
   private static List<Row> in() {
@@ -168,6 +176,27 @@ class ScoringCountersTest {
   }
 
   @Test
+  void heartbeatsSendWhatATaskIsAddingTo() throws Exception {
+    NamedCounts registered = new NamedCounts();
+    session().sparkContext().register(registered);
+    NamedCounts ofTask = JavaBytes.read(JavaBytes.write(registered), NamedCounts.class);
+    Thread task =
+        new Thread(
+            () -> {
+              for (int i = 0; i < 20_000; i++) {
+                ofTask.add("code " + i);
+              }
+            });
+    task.start();
+    do {
+      NamedCounts sent = JavaBytes.read(JavaBytes.write(ofTask), NamedCounts.class);
+      assertThat(sent.value().size()).isBetween(0, 20_000);
+    } while (task.isAlive());
+    task.join();
+    assertThat(ofTask.value()).hasSize(20_000);
+  }
+
+  @Test
   void datasetThatIsUsedTwiceCountsTwiceAndALimitCountsWhatCameOut() {
     ScoringCounters counters = ScoringCounters.register(session(), "twice");
     Dataset<Row> scored = Scoring.score(rows(in()).coalesce(1), SPEC, COLUMNS, counters);
@@ -223,6 +252,9 @@ class ScoringCountersTest {
       running.onExecutorMetricsUpdate(heartbeat(counters, 18, 5));
       assertThat(running.of(Metric.ROWS)).isEqualTo(215);
       assertThat(running.of(Metric.TOKENS)).isEqualTo(counters.of(Metric.TOKENS));
+      running.end();
+      running.onExecutorMetricsUpdate(heartbeat(counters, 18, 5));
+      assertThat(running.of(Metric.ROWS)).isEqualTo(180);
     }
   }
 
