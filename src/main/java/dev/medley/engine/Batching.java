@@ -29,6 +29,8 @@ public record Batching(
 
   private static final long CACHE_MEMORY = 2L << 30;
 
+  private static final int MOST_TOKENS = 1 << 30;
+
   /** Throws IllegalArgumentException for a number below its least. */
   public Batching {
     atLeast("batch-size", batchSize, 1);
@@ -44,14 +46,20 @@ public record Batching(
     this(batchSize, batchTokens, windowRows, maxLength, truncation, 0);
   }
 
+  /** The same with one row in a pass, whole however long it is. */
+  Batching alone() {
+    return new Batching(1, MOST_TOKENS, windowRows, maxLength, truncation, cacheMemory);
+  }
+
   /**
    * How many tokens' keys and values a task holds.
    *
+   * @param rows that it has room for
    * @param tokenBytes bytes of one token's
    * @param positions of the model
    */
-  long cacheTokens(long tokenBytes, int positions) {
-    long room = (long) batchSize * Math.min(positions, ROW_TOKENS);
+  long cacheTokens(int rows, long tokenBytes, int positions) {
+    long room = (long) rows * Math.min(positions, ROW_TOKENS);
     long bytes = cacheMemory > 0 ? cacheMemory : Math.min(room * tokenBytes, CACHE_MEMORY);
     return Math.max(1, bytes / tokenBytes);
   }

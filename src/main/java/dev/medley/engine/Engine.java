@@ -191,6 +191,16 @@ public final class Engine implements AutoCloseable {
     return generation;
   }
 
+  /**
+   * Of how many tokens a task holds keys and values; not by the batch size where rows are alone.
+   */
+  long cacheTokens() {
+    Batching batching = spec.batching();
+    int rows = spec.has(Extra.DETERMINISTIC) ? Batching.DEFAULT.batchSize() : batching.batchSize();
+    return batching.cacheTokens(
+        rows, base.model().cacheBytes(base.precision()), base.model().maxTokens());
+  }
+
   AdapterStore store() {
     return store;
   }
@@ -198,9 +208,7 @@ public final class Engine implements AutoCloseable {
   /** How this engine's sets are applied, what that costs measured when first asked for. */
   Planner planner() {
     return new Planner(
-        spec.merging(),
-        base.precision().bytes(),
-        () -> CostModel.of(base.owner(), base.precision()));
+        spec.modes(), base.precision().bytes(), () -> CostModel.of(base.owner(), base.precision()));
   }
 
   /** Memory for one thread's merged weights. */

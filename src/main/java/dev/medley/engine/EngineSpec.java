@@ -224,15 +224,34 @@ public record EngineSpec(
         base, task, adapters, sets, dtype, device, batching, merging, adapterMemory, onError, more);
   }
 
+  /** How rows are put together for a pass: each alone where results are to be the same bytes. */
+  Batching passes() {
+    return has(Extra.DETERMINISTIC) ? batching.alone() : batching;
+  }
+
+  /** How sets are applied: by no measurement where results are to be the same bytes. */
+  Merging modes() {
+    return has(Extra.DETERMINISTIC) && merging.mode() == Merging.Mode.AUTO
+        ? merging.with(Merging.Mode.NEVER)
+        : merging;
+  }
+
   /** Whether it is among the extras. */
-  boolean has(Extra extra) {
+  public boolean has(Extra extra) {
     return extras.contains(extra);
   }
 
   /** What costs time and is not done unless somebody asks for it. */
   public enum Extra {
     /** Each result says where it comes from. */
-    LINEAGE
+    LINEAGE,
+    /**
+     * A row's result is the same to the bit whatever its partition, its place, its neighbours and
+     * the sizes of windows and batches: each row goes through the model alone, and how its set is
+     * applied does not depend on what was measured. The same libtorch on the same kind of processor
+     * is presumed.
+     */
+    DETERMINISTIC
   }
 
   /** In short, without credentials: a spec may be part of what Spark prints. */

@@ -94,7 +94,7 @@ public record Forecast(List<OfSet> sets, long batches, double seconds) {
       List<Demand> demands,
       Supplier<CostModel> cost) {
     boolean isPlanned = spec.task() instanceof OnePass;
-    Planner planner = new Planner(spec.merging(), spec.dtype().bytes(), cost);
+    Planner planner = new Planner(spec.modes(), spec.dtype().bytes(), cost);
     List<OfSet> sets = new ArrayList<>();
     double passes = 0;
     double tokens = 0;
@@ -110,7 +110,7 @@ public record Forecast(List<OfSet> sets, long batches, double seconds) {
       }
       long rows = ceil(demand.rows, demand.runs);
       long ofRun = ceil(demand.tokens, demand.runs);
-      Planner.Run run = run(spec.batching(), rows, ofRun, demands.size() > 1);
+      Planner.Run run = run(spec.passes(), rows, ofRun, demands.size() > 1);
       Mode mode = demand.set.members().isEmpty() ? Mode.BASE : planner.mode(work, run);
       sets.add(
           new OfSet(
@@ -120,7 +120,7 @@ public record Forecast(List<OfSet> sets, long batches, double seconds) {
               demand.runs * planner.seconds(mode, work, run),
               bytes,
               mode == Mode.MERGED ? planner.memory(work) : 0));
-      passes += demand.runs * (run.alone() ? run.batches() : filled(spec.batching(), rows, ofRun));
+      passes += demand.runs * (run.alone() ? run.batches() : filled(spec.passes(), rows, ofRun));
       tokens += demand.tokens;
     }
     long batches = (long) Math.ceil(passes - 1e-9);

@@ -71,7 +71,7 @@ final class Generator implements Results {
     this.model = engine.base().model();
     this.reader = new RowReader(engine, requests);
     this.turns = new Turns(engine, beforeBatch);
-    this.batching = engine.spec().batching();
+    this.batching = engine.spec().passes();
     this.sampler = new Sampler(engine.generation());
     this.origins = new Origins(engine);
   }
@@ -297,8 +297,9 @@ final class Generator implements Results {
   private KvCache cache() {
     if (cache == null) {
       Precision precision = engine.base().precision();
-      long tokens = batching.cacheTokens(model.cacheBytes(precision), model.maxTokens());
-      cache = turns.memory(tokens, fewer -> model.cache(engine.base().owner(), precision, fewer));
+      cache =
+          turns.memory(
+              engine.cacheTokens(), fewer -> model.cache(engine.base().owner(), precision, fewer));
       bank = new LowRankBank(engine.base().owner());
     }
     return cache;

@@ -65,7 +65,7 @@ final class Scorer implements Results {
     this.engine = engine;
     this.reader = new RowReader(engine, requests);
     this.turns = new Turns(engine, beforeBatch);
-    this.batching = engine.spec().batching();
+    this.batching = engine.spec().passes();
     this.planner = engine.planner();
     this.memory = engine.mergeMemory();
     this.origins = new Origins(engine);

@@ -33,7 +33,7 @@ final class Turns {
     this.base = engine.base();
     this.permits = engine.permits();
     this.check = check;
-    this.budget = new TokenBudget(engine.spec().batching().batchTokens());
+    this.budget = new TokenBudget(engine.spec().passes().batchTokens());
   }
 
   /** How many tokens a pass of several rows may have now. */

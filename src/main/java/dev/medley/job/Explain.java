@@ -3,6 +3,7 @@ package dev.medley.job;
 import dev.medley.engine.AdapterRef;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.engine.Forecast;
 import dev.medley.engine.TextGeneration;
 import dev.medley.engine.Validation;
@@ -166,8 +167,10 @@ final class Explain implements Callable<Integer> {
       long merged = forecast.sets().stream().mapToLong(Forecast.OfSet::merged).max().orElse(0);
       table.row(
           "batches",
-          "about %d of at most %d rows and %d tokens"
-              .formatted(forecast.batches(), batching.batchSize(), batching.batchTokens()));
+          spec.has(Extra.DETERMINISTIC)
+              ? forecast.batches() + " of one row"
+              : "about %d of at most %d rows and %d tokens"
+                  .formatted(forecast.batches(), batching.batchSize(), batching.batchTokens()));
       table.row("base products", seconds(forecast.seconds()) + " s*");
       table.row(
           "changes",

@@ -4,6 +4,7 @@ import dev.medley.engine.AdapterSource;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.EngineSpec.DeviceChoice;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.FeatureExtraction;
 import dev.medley.engine.Merging;
@@ -52,7 +53,8 @@ record JobConf(
     Batching batching,
     Merging merging,
     AdapterAffinity adapterAffinity,
-    long adapterMemory) {
+    long adapterMemory,
+    boolean deterministic) {
 
   /** File formats, by Spark's names. */
   enum Format {
@@ -168,7 +170,8 @@ record JobConf(
         batching(medley),
         merging(medley),
         adapterAffinity(medley, input, output),
-        medley.bytes("adapter-memory", EngineSpec.ADAPTER_MEMORY));
+        medley.bytes("adapter-memory", EngineSpec.ADAPTER_MEMORY),
+        medley.bool("deterministic", false));
   }
 
   private static Task task(HoconObject medley) {
@@ -578,7 +581,9 @@ record JobConf(
   }
 
   private EngineSpec spec(Map<String, AdapterSource> sources) {
-    return new EngineSpec(
-        base, task, sources, sets, dtype, device, batching, merging, adapterMemory, onError);
+    EngineSpec spec =
+        new EngineSpec(
+            base, task, sources, sets, dtype, device, batching, merging, adapterMemory, onError);
+    return deterministic ? spec.with(Extra.DETERMINISTIC) : spec;
   }
 }

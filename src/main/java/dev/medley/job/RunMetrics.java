@@ -91,6 +91,7 @@ final class RunMetrics {
     job.put("merge_memory", conf.merging().memory());
     job.put("adapter_affinity", word(conf.adapterAffinity()));
     job.put("adapter_memory", conf.adapterMemory());
+    job.put("deterministic", conf.deterministic());
     job.put("on_error", word(conf.onError())).put("max_error_rate", conf.errors().maxRate());
     ObjectNode input = job.putObject("input");
     input.put("format", conf.input().format().toString()).put("path", shown(conf.input().path()));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.medley.engine.BaseModel;
 import dev.medley.engine.EngineSpec;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.engine.Validation;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
@@ -194,7 +195,8 @@ public final class ChunkedScoring {
             spec.task().toString(),
             spec.dtype().toString(),
             Integer.toString(spec.batching().maxLength()),
-            Boolean.toString(spec.batching().truncation())));
+            Boolean.toString(spec.batching().truncation()),
+            Boolean.toString(spec.has(Extra.DETERMINISTIC))));
   }
 
   /** What the columns are, and how they are read. */

@@ -5,6 +5,7 @@ import dev.medley.engine.BaseModel;
 import dev.medley.engine.DevicePermits;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -137,13 +138,16 @@ public final class ExecutorEngines {
    * @throws dev.medley.io.LoadException with every problem of the base
    */
   Lease lease(SharedSpec shared, TaskContext task) {
-    int threads = Torch.threads(task.cpus());
-    if (threads != task.cpus() && saidThreads.compareAndSet(false, true)) {
+    boolean isStrict = shared.spec().has(Extra.DETERMINISTIC); // last bits depend on threads
+    int wanted = isStrict ? 1 : task.cpus();
+    int threads = Torch.threads(wanted);
+    if (threads != wanted && saidThreads.compareAndSet(false, true)) {
       LOG.warn(
-          "libtorch takes {} threads for each task, not {} as spark.task.cpus says: OMP_NUM_THREADS,"
+          "libtorch takes {} threads for each task, not {} as {} says: OMP_NUM_THREADS,"
               + " -Dai.djl.pytorch.num_threads or the first task of this JVM said so before",
           threads,
-          task.cpus());
+          wanted,
+          isStrict ? "deterministic" : "spark.task.cpus");
     }
     Device device = TaskDevices.of(shared.spec().device(), task);
     return lease(shared.spec(), shared.baseVersions(), storage(shared.hadoop().value()), device);

@@ -4,6 +4,7 @@ import dev.medley.engine.AdapterSource;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.EngineSpec.DeviceChoice;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.engine.EngineSpec.OnError;
 import dev.medley.engine.Merging;
 import dev.medley.engine.Task;
@@ -64,6 +65,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   private final Param<String> dtype;
   private final Param<String> onError;
   private final Param<String> adapterAffinity;
+  private final BooleanParam deterministic;
   private transient ScoringResources resources;
 
   TextTransformer(String uid) {
@@ -157,6 +159,12 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
             "whether rows are moved so that a partition has few adapters and none is a straggler:"
                 + " auto (where it pays), on or off",
             oneOf("adapterAffinity", "auto", "on", "off"));
+    deterministic =
+        new BooleanParam(
+            this,
+            "deterministic",
+            "whether a row's prediction is the same to the bit whatever its partition, its neighbours"
+                + " and the sizes of batches, which takes longer");
   }
 
   /** By a subclass's constructor, once all parameters are assigned. */
@@ -174,6 +182,7 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
     setDefault(dtype, "float32");
     setDefault(onError, "row");
     setDefault(adapterAffinity, "auto");
+    setDefault(deterministic, false);
   }
 
   static String randomUid(String prefix) {
@@ -266,6 +275,10 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
 
   public Param<String> adapterAffinity() {
     return adapterAffinity;
+  }
+
+  public BooleanParam deterministic() {
+    return deterministic;
   }
 
   /** Column with the text; default {@code text}. */
@@ -489,6 +502,18 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
   }
 
   /**
+   * Whether a row's prediction is the same to the bit whatever its partition, its neighbours and
+   * the sizes of batches, for which each row goes through the model alone.
+   */
+  public T setDeterministic(boolean strictly) {
+    return with(deterministic, strictly);
+  }
+
+  public boolean getDeterministic() {
+    return (boolean) getOrDefault(deterministic);
+  }
+
+  /**
    * Scores. The model's and the adapters' small files and headers are checked here, on the driver;
    * weights are read where rows are.
    *
@@ -564,17 +589,19 @@ abstract class TextTransformer<T extends TextTransformer<T>> extends Transformer
             getMaxLength(),
             getTruncation(),
             cacheBytes());
-    return new EngineSpec(
-        getModel(),
-        task(),
-        sources(),
-        getSets(),
-        Precision.of(getDtype()),
-        DeviceChoice.valueOf(upper(getDevice())),
-        batching,
-        Merging.AUTO,
-        EngineSpec.ADAPTER_MEMORY,
-        OnError.valueOf(upper(getOnError())));
+    EngineSpec spec =
+        new EngineSpec(
+            getModel(),
+            task(),
+            sources(),
+            getSets(),
+            Precision.of(getDtype()),
+            DeviceChoice.valueOf(upper(getDevice())),
+            batching,
+            Merging.AUTO,
+            EngineSpec.ADAPTER_MEMORY,
+            OnError.valueOf(upper(getOnError())));
+    return getDeterministic() ? spec.with(Extra.DETERMINISTIC) : spec;
   }
 
   private Map<String, AdapterSource> sources() {

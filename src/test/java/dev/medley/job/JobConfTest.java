@@ -112,6 +112,7 @@ class JobConfTest {
               merging = layer
               merge-memory = 64MiB
               adapter-affinity = on
+              deterministic = true
               feature-extraction { pooling = cls, normalize = true }
               text-classification { top-k = 2, function = sigmoid }
               token-classification { ignore-labels = [] }
@@ -154,7 +155,8 @@ class JobConfTest {
                 new Batching(8, 512, 100, 64, false, 512L << 20),
                 new Merging(Merging.Mode.LAYER, 64L << 20),
                 AdapterAffinity.ON,
-                256L << 20));
+                256L << 20,
+                true));
   }
 
   @Test
@@ -178,7 +180,8 @@ class JobConfTest {
                 Batching.DEFAULT,
                 Merging.AUTO,
                 AdapterAffinity.AUTO,
-                EngineSpec.ADAPTER_MEMORY));
+                EngineSpec.ADAPTER_MEMORY,
+                false));
   }
 
   @Test
@@ -273,7 +276,7 @@ class JobConfTest {
             "job.conf:22: medley.token-classification.ignore-labels: expected a list of strings,"
                 + " found \"O\"",
             "job.conf:23: medley.zebra: unknown key; known here: adapter-affinity, adapter-memory,"
-                + " adapters, adapters-from, base, batch-size, batch-tokens, cache-memory, device, dtype,"
+                + " adapters, adapters-from, base, batch-size, batch-tokens, cache-memory, deterministic, device, dtype,"
                 + " feature-extraction, input, max-error-rate, max-length, merge-memory, merging, on-error, output,"
                 + " resume, sets, task, text-classification, text-generation, text-scoring,"
                 + " token-classification, truncation, window-rows",

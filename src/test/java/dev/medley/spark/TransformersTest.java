@@ -115,7 +115,8 @@ class TransformersTest {
         .setDevice("cpu")
         .setDtype("bfloat16")
         .setOnError("fail")
-        .setAdapterAffinity("off");
+        .setAdapterAffinity("off")
+        .setDeterministic(true);
   }
 
   private static TextClassifier classifier() {

@@ -37,6 +37,7 @@ public final class Bench implements Callable<Integer> {
           new AdapterLoads(),
           new AdapterMemory(),
           new HalfPrecision(),
+          new StrictBytes(),
           new Faults(),
           new SparkCores(),
           new GenerationFigure());

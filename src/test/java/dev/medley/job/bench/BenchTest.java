@@ -75,6 +75,17 @@ class BenchTest {
   }
 
   @Test
+  void rowsAreTheSameBytesWhereThatIsAskedFor() {
+    CommandLineRun run = tiny("--only=D1");
+
+    assertThat(run.code()).as(run.out() + run.err()).isZero();
+    assertThat(run.out())
+        .contains("S1 deterministic : otherwise", "S3 deterministic : otherwise")
+        .containsPattern("S1 deterministic, rows alone +0 of 4 differ")
+        .containsPattern("S3 otherwise, rows alone +\\d+ of \\d+ differ");
+  }
+
+  @Test
   @Tag("long") // JVMs and Sparks of its own
   void everyFigureOfATinyModelIsMeasured() {
     CommandLineRun run = tiny();
