@@ -3,13 +3,11 @@ package dev.medley.engine;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
-import dev.medley.tensor.NativeStart;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -144,7 +142,6 @@ final class TextTokenizer implements AutoCloseable {
             "modelMaxLength", Integer.toString(maxTokens));
     checkLength(folder, file);
     try (InputStream in = Files.newInputStream(file)) {
-      Library.start();
       HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(in, options);
       return new TextTokenizer(tokenizer, maxTokens, lowerCase, unknownToken(storage, folder));
     } catch (IOException | RuntimeException e) {
@@ -293,22 +290,5 @@ final class TextTokenizer implements AutoCloseable {
         folder.toString(),
         "expected tokenizer.json, found none; in Python, "
             + "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it");
-  }
-
-  /** Not in the class that waits for it to be initialised: this runs in another thread. */
-  private static Void loadLibrary() {
-    LibUtils.checkStatus();
-    return null;
-  }
-
-  /** The tokenizers' native code, loaded when first used. */
-  private static final class Library {
-    static {
-      NativeStart.of("tokenizers", TextTokenizer::loadLibrary);
-    }
-
-    static void start() {
-      // that the class is initialised is all
-    }
   }
 }

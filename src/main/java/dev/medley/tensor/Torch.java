@@ -97,21 +97,20 @@ public final class Torch {
     }
   }
 
-  /** Not in the class that waits for it to be initialised: this runs in another thread. */
-  private static Engine load() {
-    // Unless told otherwise DJL reports its start over the network.
-    if (System.getenv("OPT_OUT_TRACKING") == null) {
-      System.setProperty("OPT_OUT_TRACKING", "true");
-    }
-    return Engine.getEngine("PyTorch");
-  }
-
   /** Loads when first used: a driver that never runs a forward pass needs no libtorch. */
   private static final class Loaded {
-    static final Engine ENGINE = NativeStart.of("pytorch", Torch::load);
+    static final Engine ENGINE = load();
 
     static void start() {
       // that the class is initialised is all
+    }
+
+    private static Engine load() {
+      // Unless told otherwise DJL reports its start over the network.
+      if (System.getenv("OPT_OUT_TRACKING") == null) {
+        System.setProperty("OPT_OUT_TRACKING", "true");
+      }
+      return UnpackLock.during("pytorch", () -> Engine.getEngine("PyTorch"));
     }
   }
 }

@@ -1,7 +1,6 @@
 package dev.medley.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.medley.io.ChildJvm;
 import java.io.IOException;
@@ -15,56 +14,13 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class NativeStartTest {
-  @Test
-  void interruptedTaskWaitsAndStaysInterrupted() {
-    Thread.currentThread().interrupt();
-    boolean startInterrupted = NativeStart.of("test", () -> Thread.currentThread().isInterrupted());
-    assertThat(Thread.interrupted()).isTrue();
-    assertThat(startInterrupted).isFalse();
-  }
-
-  @Test
-  void whatKeptItFromStartingIsThrown() {
-    assertThatThrownBy(
-            () ->
-                NativeStart.of(
-                    "test",
-                    () -> {
-                      throw new UnsatisfiedLinkError("no such library");
-                    }))
-        .isInstanceOf(UnsatisfiedLinkError.class)
-        .hasMessage("no such library");
-  }
-
+class UnpackLockTest {
   /** A JVM that starts libtorch out of this folder. */
   static final class Starts {
     public static void main(String[] args) {
       System.setProperty("DJL_CACHE_DIR", args[0]);
       System.out.println("threads: " + Torch.threads());
     }
-  }
-
-  /** The same where the first task that asks for it is killed. */
-  static final class StartsForAKilledTask {
-    public static void main(String[] args) throws InterruptedException {
-      System.setProperty("DJL_CACHE_DIR", args[0]);
-      Thread killed =
-          new Thread(
-              () -> {
-                Thread.currentThread().interrupt();
-                Torch.threads();
-              });
-      killed.start();
-      killed.join();
-      System.out.println("threads: " + Torch.threads());
-    }
-  }
-
-  @Test
-  @Tag("long")
-  void killedTaskLeavesLibtorchToOthers(@TempDir Path folder) throws Exception {
-    assertThat(ChildJvm.run(StartsForAKilledTask.class, folder.toString())).contains("threads: ");
   }
 
   /** DJL unpacks into a folder tmp… beside the one that it then gets its name. */
