@@ -1,6 +1,5 @@
-package dev.medley.job;
+package dev.medley.engine;
 
-import dev.medley.engine.SetManifest;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -13,7 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** {@code folder/pattern}: the adapter folders directly in a folder whose names match. */
-final class AdapterGlob {
+public final class AdapterGlob {
   private static final List<String> SIGNS =
       List.of(
           "adapter_config.json",
@@ -24,7 +23,7 @@ final class AdapterGlob {
   private AdapterGlob() {}
 
   /** Whether the last part, and no other, has one of {@code * ? [ {}. */
-  static boolean isOne(String glob) {
+  public static boolean isOne(String glob) {
     int slash = glob.lastIndexOf('/');
     return slash > 0
         && !glob.substring(0, slash).matches(".*[*?\\[{].*")
@@ -43,7 +42,7 @@ final class AdapterGlob {
    *
    * @throws LoadException where none matches, or two of one name do
    */
-  static Map<String, Location> folders(String glob, Storage storage) {
+  public static Map<String, Location> folders(String glob, Storage storage) {
     int slash = glob.lastIndexOf('/');
     Location parent = storage.pinned(parent(glob));
     PathMatcher pattern =
