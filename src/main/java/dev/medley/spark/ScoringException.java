@@ -6,7 +6,7 @@ import dev.medley.engine.RowException;
 public final class ScoringException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  private final RowException cause;
+  private final RowException cause; // null where nobody knows the row
 
   ScoringException(int partition, RowException row) {
     this(partition, row.row(), row);
@@ -24,6 +24,13 @@ public final class ScoringException extends RuntimeException {
             + row.error().message(),
         row);
     cause = row;
+  }
+
+  /** A row that SQL asks the prediction of, wherever it is. */
+  ScoringException(String call, String code, String message) {
+    super(
+        call + ": " + code + ": " + message + "; its try_ function gives the error beside the row");
+    cause = null;
   }
 
   /** Which of the rows that its task reads it is. */
