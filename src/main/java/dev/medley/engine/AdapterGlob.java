@@ -31,7 +31,7 @@ public final class AdapterGlob {
   }
 
   /** Where its folders are; IllegalArgumentException where that can be no folder. */
-  static Location parent(String glob) {
+  public static Location parent(String glob) {
     return Location.of(glob.substring(0, glob.lastIndexOf('/')));
   }
 

@@ -1,5 +1,6 @@
 package dev.medley.job;
 
+import dev.medley.engine.AdapterGlob;
 import dev.medley.engine.AdapterSource;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;

@@ -1,6 +1,5 @@
 package dev.medley.job;
 
-import dev.medley.engine.AdapterGlob;
 import dev.medley.engine.AdapterSource;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;

@@ -40,7 +40,7 @@ record ScoreCalls(
             new AllAsked(rows),
             Asked::request,
             (asked, result) -> new Answered(asked.row, result),
-            metrics));
+            (task, device) -> metrics));
   }
 
   private final class AllAsked implements Iterator<Asked> {

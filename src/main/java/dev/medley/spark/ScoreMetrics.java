@@ -1,5 +1,6 @@
 package dev.medley.spark;
 
+import dev.medley.engine.Metric;
 import dev.medley.engine.Result;
 import java.io.Serializable;
 import org.apache.spark.SparkContext;
@@ -33,11 +34,6 @@ record ScoreMetrics(SQLMetric texts, SQLMetric errors, SQLMetric forwards, SQLMe
   }
 
   @Override
-  public void forward() {
-    forwards.add(1);
-  }
-
-  @Override
   public void scored(Result result) {
     texts.add(1);
     if (result.prediction() == null) {
@@ -46,7 +42,11 @@ record ScoreMetrics(SQLMetric texts, SQLMetric errors, SQLMetric forwards, SQLMe
   }
 
   @Override
-  public void loaded(int adapters) {
-    adapterLoads.add(adapters);
+  public void counted(Metric metric, long amount) {
+    if (metric == Metric.FORWARDS) {
+      forwards.add(amount);
+    } else if (metric == Metric.ADAPTER_LOADS) {
+      adapterLoads.add(amount);
+    }
   }
 }
