@@ -27,12 +27,17 @@ import scala.Option;
  * innermost first, one node for all calls of a model, equal calls once, be they in {@code where}
  * and {@code select}.
  *
- * <p>It runs before the optimizer, which would push a call through projections into filters, and so
- * have it computed twice.
+ * <p>It runs at the end of the analysis: the optimizer would push a call through projections into
+ * filters, and so have it computed twice, and what is cached must be found again by the plan that a
+ * Dataset keeps.
  */
 final class ExtractModelCalls extends Rule<LogicalPlan> {
   @Override
   public LogicalPlan apply(LogicalPlan plan) {
+    if (!plan.resolved()) {
+      return plan; // Spark says what is wrong with it
+    }
+    new CheckModelCalls().apply(plan);
     return extracted(plan, new HashMap<>());
   }
 

@@ -40,8 +40,7 @@ public final class MedleyExtensions extends AbstractFunction1<SparkSessionExtens
             arguments ->
                 MedleyScoreFunction.of(SparkSession.active(), ScalaLists.java(arguments))));
     extensions.injectResolutionRule(ResolveModelCalls::new);
-    extensions.injectCheckRule(session -> new CheckModelCalls());
-    extensions.injectPlanNormalizationRule(session -> new ExtractModelCalls());
+    extensions.injectPostHocResolutionRule(session -> new ExtractModelCalls());
     extensions.injectOptimizerRule(session -> new PushThroughScore());
     extensions.injectPlannerStrategy(session -> new ScoreStrategy());
     return BoxedUnit.UNIT;

@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.commons.lang3.SerializationUtils;
 import org.apache.spark.ShuffleDependency;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
@@ -179,7 +180,7 @@ class ScoringCountersTest {
   void heartbeatsSendWhatATaskIsAddingTo() throws Exception {
     NamedCounts registered = new NamedCounts();
     session().sparkContext().register(registered);
-    NamedCounts ofTask = JavaBytes.read(JavaBytes.write(registered), NamedCounts.class);
+    NamedCounts ofTask = SerializationUtils.roundtrip(registered);
     Thread task =
         new Thread(
             () -> {
@@ -189,7 +190,7 @@ class ScoringCountersTest {
             });
     task.start();
     do {
-      NamedCounts sent = JavaBytes.read(JavaBytes.write(ofTask), NamedCounts.class);
+      NamedCounts sent = SerializationUtils.roundtrip(ofTask);
       assertThat(sent.value().size()).isBetween(0, 20_000);
     } while (task.isAlive());
     task.join();

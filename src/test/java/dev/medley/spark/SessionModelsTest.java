@@ -254,8 +254,8 @@ class SessionModelsTest {
             + " text-classification, token-classification, text-generation, text-scoring, found"
             + " text-clasification",
         "task | text-classification | topk | 1 | topk: expected one of adapters-from, adapters.NAME, base,"
-            + " batch-size, batch-tokens, device, dtype, function, max-length, on-error, sets.NAME,"
-            + " task, top-k, truncation, window-rows; did you mean top-k?",
+            + " batch-size, batch-tokens, deterministic, device, dtype, function, max-length, on-error,"
+            + " sets.NAME, task, top-k, truncation, window-rows; did you mean top-k?",
         "task | text-classification | top-k | many | top-k: expected IntParam as JSON, found many",
         "task | text-classification | device | gpuu | device: device: expected one of auto, cpu, gpu,"
             + " got gpuu; did you mean gpu?",

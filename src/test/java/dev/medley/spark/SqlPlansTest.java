@@ -185,7 +185,12 @@ class SqlPlansTest {
         .isEqualTo(idsOf(label));
     assertThat(
             session
-                .sql("select id from tickets where " + CALL + ".label in (select '" + label + "')")
+                .sql(
+                    "select id from tickets where "
+                        + CALL
+                        + ".label in (select concat('"
+                        + label
+                        + "', ''))")
                 .count())
         .isEqualTo(idsOf(label).size());
     assertThat(
@@ -381,6 +386,7 @@ class SqlPlansTest {
     } finally {
       scored.unpersist();
     }
+    assertThat(scored.storageLevel().useMemory()).isFalse();
   }
 
   @Test
