@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -19,7 +20,6 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.paths.SparkPath;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.execution.datasources.DataSourceUtils;
 import org.apache.spark.sql.execution.datasources.FileFormat;
 import org.apache.spark.sql.execution.datasources.OutputWriter;
 import org.apache.spark.sql.execution.datasources.OutputWriterFactory;
@@ -33,7 +33,6 @@ import org.apache.spark.util.SerializableConfiguration;
 import scala.Function1;
 import scala.collection.Iterator;
 import scala.collection.immutable.Map$;
-import scala.collection.immutable.Nil$;
 
 /**
  * How tasks write and read single files: Spark's own formats, one file at a time, which the
@@ -63,7 +62,7 @@ record ChunkFormat(
       StructType columns,
       StructType added) {
     FileFormat format = format(name);
-    DataSourceUtils.verifySchema(format, columns);
+    Catalyst.verify(format, columns);
     try {
       Job job = Job.getInstance(new Configuration(Scoring.hadoop(session)));
       job.setOutputKeyClass(Void.class);
@@ -101,7 +100,13 @@ record ChunkFormat(
     Map<String, String> strict = new HashMap<>(options);
     strict.put("mode", "FAILFAST"); // a damaged line would be a row without prediction and error
     return format.buildReaderWithPartitionValues(
-        rowByRow, columns, new StructType(), added, none(), scala(strict), Scoring.hadoop(session));
+        rowByRow,
+        columns,
+        new StructType(),
+        added,
+        ScalaLists.of(List.of()),
+        scala(strict),
+        Scoring.hadoop(session));
   }
 
   /** Begins a file. */
@@ -134,16 +139,12 @@ record ChunkFormat(
     return new TaskAttemptContextImpl(conf.value(), new TaskAttemptID(id, task.attemptNumber()));
   }
 
+  @SuppressWarnings("unchecked") // Scala 2.13's updated has lost its types
   private static <V> scala.collection.immutable.Map<String, V> scala(Map<String, ? extends V> map) {
     scala.collection.immutable.Map<String, V> copy = Map$.MODULE$.empty();
     for (Map.Entry<String, ? extends V> entry : map.entrySet()) {
       copy = copy.updated(entry.getKey(), entry.getValue());
     }
     return copy;
-  }
-
-  @SuppressWarnings("unchecked") // an empty list is one of anything
-  private static <T> scala.collection.Seq<T> none() {
-    return (scala.collection.Seq<T>) (Object) Nil$.MODULE$;
   }
 }

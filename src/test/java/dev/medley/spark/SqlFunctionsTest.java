@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.SparkContext;
 import org.apache.spark.SparkException;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
@@ -320,8 +321,9 @@ class SqlFunctionsTest {
   }
 
   @Test
-  void sessionWithoutTheExtensionSaysSo() {
-    SparkSession bare = new SparkSession(session.sparkContext());
+  void sessionWithoutTheExtensionSaysSo() throws ReflectiveOperationException {
+    SparkSession bare = // whose class is another one in Spark 4
+        session.getClass().getConstructor(SparkContext.class).newInstance(session.sparkContext());
     Dataset<Row> rows = bare.sql("select 'a dog' as text");
     assertThatThrownBy(() -> rows.select(MedleyFunctions.classify("support", col("text"))))
         .isInstanceOf(AnalysisException.class)

@@ -120,6 +120,6 @@ class BenchTest {
     CommandLineRun run = CommandLineRun.of("bench", "--only=P2,P77");
 
     assertThat(run.code()).isEqualTo(2);
-    assertThat(run.err()).contains("--only: expected one of P1, ").contains("found P77");
+    assertThat(run.err()).contains("--only: expected one of D1, P1, ").contains("found P77");
   }
 }

@@ -215,7 +215,7 @@ class DeterminismTest {
   }
 
   @Test
-  void partitionsOrderAndMovingChangeNothing() {
+  void partitionsOrderAndMovingChangeNothing() throws Exception {
     try (SparkSession session =
         SparkSession.builder()
             .master("local[2]")
@@ -302,7 +302,7 @@ class DeterminismTest {
   static final class Digest {
     private Digest() {}
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws Exception {
       Path models = Path.of(args[0]);
       try (SparkSession session =
           SparkSession.builder()
