@@ -10,11 +10,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.medley.Fixtures;
 import dev.medley.engine.DecoderFolder;
 import dev.medley.engine.EngineSpec.OnError;
+import java.lang.reflect.Constructor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkException;
 import org.apache.spark.sql.AnalysisException;
@@ -22,10 +25,13 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import scala.Option;
+import scala.collection.immutable.Map$;
 
 /** What SQL's functions give: the transformers' predictions, computed in batches. */
 class SqlFunctionsTest {
@@ -322,13 +328,29 @@ class SqlFunctionsTest {
 
   @Test
   void sessionWithoutTheExtensionSaysSo() throws ReflectiveOperationException {
-    SparkSession bare = // whose class is another one in Spark 4
-        session.getClass().getConstructor(SparkContext.class).newInstance(session.sparkContext());
+    SparkSession bare = bare();
     Dataset<Row> rows = bare.sql("select 'a dog' as text");
     assertThatThrownBy(() -> rows.select(MedleyFunctions.classify("support", col("text"))))
         .isInstanceOf(AnalysisException.class)
         .hasMessageContaining(
             "medley_classify needs a session with Medley's extension; start the application with"
                 + " spark.sql.extensions=dev.medley.spark.MedleyExtensions");
+  }
+
+  /** One that nobody has extended, by the constructor that is told everything. */
+  private SparkSession bare() throws ReflectiveOperationException {
+    Constructor<?> longest =
+        Stream.of(session.getClass().getDeclaredConstructors())
+            .max(Comparator.comparingInt(Constructor::getParameterCount))
+            .orElseThrow();
+    Map<Class<?>, Object> known =
+        Map.of(
+            SparkContext.class, session.sparkContext(),
+            Option.class, Option.empty(),
+            SparkSessionExtensions.class, new SparkSessionExtensions(),
+            scala.collection.immutable.Map.class, Map$.MODULE$.empty());
+    longest.setAccessible(true);
+    return (SparkSession)
+        longest.newInstance(Stream.of(longest.getParameterTypes()).map(known::get).toArray());
   }
 }
