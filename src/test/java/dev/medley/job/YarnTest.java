@@ -62,7 +62,12 @@ class YarnTest {
   @BeforeAll
   void start() throws Exception {
     if (!Files.exists(HOME.resolve("jars/spark-yarn_2.12-" + SPARK + ".jar"))) {
-      copyJars(".ci/spark-home.xml", HOME.resolve("jars"), "-Pyarn", "-Dspark.version=" + SPARK);
+      copyJars(
+          ".ci/spark-home.xml",
+          HOME.resolve("jars"),
+          "-Pyarn",
+          "-Dspark.version=" + SPARK,
+          "-Dscala.binary=2.12");
     }
     if (!Files.exists(WORK.resolve("mini/junit-4.13.2.jar"))) {
       copyJars("src/test/yarn/mini-yarn.xml", WORK.resolve("mini"));

@@ -94,7 +94,7 @@ class BenchTest {
     for (int figure = 1; figure <= 12; figure++) {
       assertThat(run.out()).contains("P" + figure + " ");
     }
-    assertThat(run.out()).containsPattern("P11 +base loads of a JVM, 5 jobs of 2 +1 +1 +yes");
+    assertThat(run.out()).containsPattern("P11 +base loads of a JVM, 2 jobs of 2 +1 +1 +yes");
   }
 
   @Test
