@@ -84,7 +84,7 @@ final class Quickstart implements Callable<Integer> {
   private static Map<String, List<JsonNode>> groups(String job) throws IOException {
     List<JsonNode> rows = new ArrayList<>();
     try (Stream<Path> parts = Files.list(WORK.resolve(job))) {
-      for (Path part : parts.filter(p -> p.toString().endsWith(".json")).toList()) {
+      for (Path part : parts.filter(p -> p.getFileName().toString().startsWith("part-")).toList()) {
         for (String line : Files.readAllLines(part)) {
           rows.add(JSON.readTree(line));
         }

@@ -42,6 +42,8 @@ public final class SharedFileSystem extends RawLocalFileSystem {
     return Map.of(
         "spark.hadoop.fs.shared.impl",
         SharedFileSystem.class.getName(),
+        "spark.hadoop.fs.shared.impl.disable.cache", // by scheme: another test has another log
+        "true",
         "spark.hadoop." + LOG,
         log.toString());
   }
