@@ -178,7 +178,8 @@ class YarnTest {
         List.of("jobs/medley", "score", job, "output.path=" + out));
     List<String> rows = new ArrayList<>();
     try (Stream<Path> files = Files.list(out)) {
-      for (Path part : files.filter(file -> file.toString().endsWith(".json")).toList()) {
+      for (Path part :
+          files.filter(file -> file.getFileName().toString().startsWith("part-")).toList()) {
         rows.addAll(Files.readAllLines(part));
       }
     }
