@@ -28,7 +28,7 @@ import org.junit.jupiter.api.TestInstance.Lifecycle;
  * {@code jobs/medley} on a YARN: its job jar, {@code conf/yarn.conf}, and a Spark distribution put
  * together from Maven's jars, of the newest version that has YARN there.
  */
-@Tag("long")
+@Tag("yarn")
 @TestInstance(Lifecycle.PER_CLASS)
 class YarnTest {
   private static final String SPARK = "3.5.5";
