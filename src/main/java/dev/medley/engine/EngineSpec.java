@@ -89,34 +89,12 @@ public record EngineSpec(
 
   /** The same files by other paths. */
   public EngineSpec with(String otherBase, Map<String, AdapterSource> otherAdapters) {
-    return new EngineSpec(
-        otherBase,
-        task,
-        otherAdapters,
-        sets,
-        dtype,
-        device,
-        batching,
-        merging,
-        adapterMemory,
-        onError,
-        extras);
+    return over(otherBase, otherAdapters, sets);
   }
 
   /** The same with other named sets. */
   public EngineSpec withSets(Map<String, List<String>> otherSets) {
-    return new EngineSpec(
-        base,
-        task,
-        adapters,
-        Map.copyOf(otherSets),
-        dtype,
-        device,
-        batching,
-        merging,
-        adapterMemory,
-        onError,
-        extras);
+    return over(base, adapters, Map.copyOf(otherSets));
   }
 
   /**
@@ -148,44 +126,63 @@ public record EngineSpec(
 
   /** The same with rows put together otherwise. */
   public EngineSpec with(Batching otherBatching) {
+    return run(dtype, otherBatching, merging, adapterMemory, onError, extras);
+  }
+
+  /** The same with changes merged otherwise. */
+  public EngineSpec with(Merging otherMerging) {
+    return run(dtype, batching, otherMerging, adapterMemory, onError, extras);
+  }
+
+  /** The same with other room for adapters that no batch uses. */
+  public EngineSpec withAdapterMemory(long bytes) {
+    return run(dtype, batching, merging, bytes, onError, extras);
+  }
+
+  /** The same in another precision. */
+  public EngineSpec with(Precision otherDtype) {
+    return run(otherDtype, batching, merging, adapterMemory, onError, extras);
+  }
+
+  /** The same with another fate of rows in error. */
+  public EngineSpec with(OnError otherOnError) {
+    return run(dtype, batching, merging, adapterMemory, otherOnError, extras);
+  }
+
+  /** The same with one extra more. */
+  public EngineSpec with(Extra extra) {
+    Set<Extra> more = new HashSet<>(extras);
+    more.add(extra);
+    return run(dtype, batching, merging, adapterMemory, onError, more);
+  }
+
+  /** The same run over other files. */
+  private EngineSpec over(
+      String otherBase,
+      Map<String, AdapterSource> otherAdapters,
+      Map<String, List<String>> otherSets) {
     return new EngineSpec(
-        base,
+        otherBase,
         task,
-        adapters,
-        sets,
+        otherAdapters,
+        otherSets,
         dtype,
         device,
-        otherBatching,
+        batching,
         merging,
         adapterMemory,
         onError,
         extras);
   }
 
-  /** The same with changes merged otherwise. */
-  public EngineSpec with(Merging otherMerging) {
-    return new EngineSpec(
-        base,
-        task,
-        adapters,
-        sets,
-        dtype,
-        device,
-        batching,
-        otherMerging,
-        adapterMemory,
-        onError,
-        extras);
-  }
-
-  /** The same with other room for adapters that no batch uses. */
-  public EngineSpec withAdapterMemory(long bytes) {
-    return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, merging, bytes, onError, extras);
-  }
-
-  /** The same in another precision. */
-  public EngineSpec with(Precision otherDtype) {
+  /** The same files run otherwise. */
+  private EngineSpec run(
+      Precision otherDtype,
+      Batching otherBatching,
+      Merging otherMerging,
+      long otherMemory,
+      OnError otherOnError,
+      Set<Extra> otherExtras) {
     return new EngineSpec(
         base,
         task,
@@ -193,35 +190,11 @@ public record EngineSpec(
         sets,
         otherDtype,
         device,
-        batching,
-        merging,
-        adapterMemory,
-        onError,
-        extras);
-  }
-
-  /** The same with another fate of rows in error. */
-  public EngineSpec with(OnError otherOnError) {
-    return new EngineSpec(
-        base,
-        task,
-        adapters,
-        sets,
-        dtype,
-        device,
-        batching,
-        merging,
-        adapterMemory,
+        otherBatching,
+        otherMerging,
+        otherMemory,
         otherOnError,
-        extras);
-  }
-
-  /** The same with one extra more. */
-  public EngineSpec with(Extra extra) {
-    Set<Extra> more = new HashSet<>(extras);
-    more.add(extra);
-    return new EngineSpec(
-        base, task, adapters, sets, dtype, device, batching, merging, adapterMemory, onError, more);
+        otherExtras);
   }
 
   /** How rows are put together for a pass: each alone where results are to be the same bytes. */
