@@ -183,7 +183,10 @@ public record AdapterSource(
     return file.isPresent()
         ? Sha256.of(file.get())
         : SetManifest.hashOf(
-            storage, location(), part -> part.matches("adapter_model-.*\\.safetensors"));
+            storage,
+            location(),
+            storage.list(location()).stream()
+                .filter(part -> part.matches("adapter_model-.*\\.safetensors")));
   }
 
   AdapterConfig config() {

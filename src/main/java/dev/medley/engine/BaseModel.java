@@ -5,16 +5,12 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
-import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.model.Head;
 import dev.medley.model.TextModel;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.Torch;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -121,18 +117,10 @@ public final class BaseModel implements AutoCloseable {
    * those of the tokenizer among them. Reads them whole.
    */
   public static String contentHash(Storage storage, Location folder) {
-    String files =
-        names(storage, folder)
-            .distinct()
-            .sorted()
-            .map(name -> storage.fetchIfExists(folder.resolve(name)).map(f -> line(name, f)))
-            .flatMap(Optional::stream)
-            .collect(Collectors.joining());
-    return Sha256.of(files);
-  }
-
-  private static String line(String name, Path file) {
-    return Sha256.of(file) + "  " + name + "\n";
+    return SetManifest.hashOf(
+        storage,
+        folder,
+        names(storage, folder).filter(name -> storage.exists(folder.resolve(name))));
   }
 
   private static Stream<String> names(Storage storage, Location folder) {

@@ -19,7 +19,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * A mixed set saved in a folder of its own, as {@code mixed_set.json}: which adapters in which
@@ -100,14 +100,17 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
    */
   public static String fingerprint(Storage storage, Location base) {
     return hashOf(
-        storage, base, name -> name.equals("config.json") || name.endsWith(".safetensors"));
+        storage,
+        base,
+        storage.list(base).stream()
+            .filter(name -> name.equals("config.json") || name.endsWith(".safetensors")));
   }
 
-  /** Of the hashes and names of a folder's files that pass. */
-  static String hashOf(Storage storage, Location folder, Predicate<String> passes) {
+  /** Of the hashes and names of some of a folder's files. */
+  static String hashOf(Storage storage, Location folder, Stream<String> names) {
     StringBuilder files = new StringBuilder();
-    storage.list(folder).stream()
-        .filter(passes)
+    names
+        .distinct()
         .sorted()
         .forEach(
             name ->
