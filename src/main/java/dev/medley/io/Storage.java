@@ -99,12 +99,13 @@ public final class Storage {
   }
 
   /** The local file; LoadException when there is none. */
-  public Path fetch(Location file) {
+  public Path fetch(Location given) {
+    Location file = unpacked(given);
     if (file.isOnHub()) {
       return hub.fetch(file.hub());
     }
     return fetchIfExists(file)
-        .orElseThrow(() -> new LoadException(file.toString(), "expected a file, found none"));
+        .orElseThrow(() -> new LoadException(given.toString(), "expected a file, found none"));
   }
 
   /**

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.medley.Fixtures;
+import dev.medley.io.ArchiveFile;
 import dev.medley.io.HubServer;
 import dev.medley.io.LoadException;
 import dev.medley.io.Storage;
@@ -148,5 +149,20 @@ class HubEngineTest {
             () -> PeftModel.fromPretrained(bare, "hf://org/adapters", "qv", other).close())
         .isInstanceOf(LoadException.class)
         .hasMessageContaining("expected the revision feature/$1, found none of that name");
+  }
+
+  @Test
+  void archiveOnTheHubIsAnAdapter(@TempDir Path folder) throws IOException {
+    Path zip = ArchiveFile.ofFolder(folder.resolve("qv.zip"), BASE.resolve("adapters/qv"), "");
+    server.repo("org/zips").commit("main", Map.of("qv.zip", Files.readAllBytes(zip)));
+    EngineSpec zipped =
+        HUB.with(HUB.base(), Map.of("qv", AdapterSource.of("hf://org/zips/qv.zip")));
+    List<Request> rows = List.of(Request.of("the red fox", "qv"));
+    try (Engine engine = Engine.load(zipped);
+        Engine local = Engine.load(LOCAL)) {
+      List<Result> results = engine.run(rows);
+      assertThat(results.get(0).error()).isNull();
+      assertThat(results).isEqualTo(local.run(rows));
+    }
   }
 }
