@@ -104,7 +104,7 @@ public final class Storage {
     if (file.isOnHub()) {
       return hub.fetch(file.hub());
     }
-    return fetchIfExists(file)
+    return fetchIfExists(given, file)
         .orElseThrow(() -> new LoadException(given.toString(), "expected a file, found none"));
   }
 
@@ -113,7 +113,11 @@ public final class Storage {
    * this is the archive itself.
    */
   public Optional<Path> fetchIfExists(Location given) {
-    Location file = unpacked(given);
+    return fetchIfExists(given, unpacked(given));
+  }
+
+  /** What errors name is the first, where it is the second. */
+  private Optional<Path> fetchIfExists(Location given, Location file) {
     if (file.isLocal()) {
       if (Files.isDirectory(file.path())) {
         throw new LoadException(given.toString(), "expected a file, found a folder");

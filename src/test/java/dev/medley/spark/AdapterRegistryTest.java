@@ -155,7 +155,7 @@ class AdapterRegistryTest {
         .containsExactly(Map.entry("qv", qv), Map.entry("head", head), Map.entry("one-more", qv));
     Dataset<Row> rows = LocalSpark.rows(LocalSpark.random(8, 3, "head", "qv", "one-more"));
     List<Row> scored = loaded.transform(rows).collectAsList();
-    assertThat(scored).isEqualTo(classifier.transform(rows).collectAsList());
+    LocalSpark.assertSame(scored, classifier.transform(rows).collectAsList());
     assertThat(scored)
         .filteredOn(row -> row.getString(2).equals("head"))
         .isNotEmpty()

@@ -1,6 +1,7 @@
 package dev.medley.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
 
 import dev.medley.Fixtures;
 import dev.medley.engine.AdapterSource;
@@ -28,6 +29,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.LongAccumulator;
+import scala.collection.Seq;
 
 /** A Spark of four threads, and rows for the tiny models. */
 final class LocalSpark {
@@ -47,6 +49,32 @@ final class LocalSpark {
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.plugins", MedleyPlugin.class.getName())
         .getOrCreate();
+  }
+
+  /** Value by value, floats to 1e-5 of one. */
+  static void assertSame(List<Row> actual, List<Row> expected) {
+    assertThat(actual).hasSameSizeAs(expected);
+    for (int i = 0; i < actual.size(); i++) {
+      assertSame(actual.get(i), expected.get(i), "row " + i);
+    }
+  }
+
+  private static void assertSame(Object actual, Object expected, String where) {
+    if (expected instanceof Float score && actual instanceof Float) {
+      assertThat((Float) actual).as(where).isCloseTo(score, offset(1e-5f));
+    } else if (expected instanceof Row row && actual instanceof Row) {
+      assertThat(((Row) actual).length()).as(where).isEqualTo(row.length());
+      for (int i = 0; i < row.length(); i++) {
+        assertSame(((Row) actual).get(i), row.get(i), where + ", " + i);
+      }
+    } else if (expected instanceof Seq<?> seq && actual instanceof Seq<?> other) {
+      assertThat(other.length()).as(where).isEqualTo(seq.length());
+      for (int i = 0; i < seq.length(); i++) {
+        assertSame(other.apply(i), seq.apply(i), where + ", " + i);
+      }
+    } else {
+      assertThat(actual).as(where).isEqualTo(expected);
+    }
   }
 
   static Dataset<Row> rows(List<Row> rows) {
