@@ -365,10 +365,11 @@ record JobConf(
   private static Output errors(HoconObject errors, Input input, Output all) {
     List<String> modes = List.of("error", "overwrite", "append", "ignore");
     String mode = errors.word("mode", all.mode(), modes);
-    String path = errors.string("path");
+    String path = path(errors);
     if (overlap(path, all.path()) || mode.equals("overwrite") && overlap(path, input.path())) {
       errors.problem(
-          "path", "expected a folder apart from output.path and input.path, found " + path);
+          "path",
+          "expected a folder apart from output.path and input.path, found " + Location.shown(path));
     }
     return new Output(
         errors.has("format") ? writable(errors) : all.format(),
@@ -471,7 +472,7 @@ record JobConf(
 
   private static Format format(HoconObject object) {
     List<String> formats = Arrays.stream(Format.values()).map(Format::toString).toList();
-    return Format.valueOf(constant(object.word("format", formats)));
+    return Format.named(object.word("format", formats));
   }
 
   private static Format writable(HoconObject output) {

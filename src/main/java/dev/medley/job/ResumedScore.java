@@ -11,9 +11,6 @@ import dev.medley.spark.ScoringCounters;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
-import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 
 /** A job whose output is committed by chunks, so that a second run goes on where one has ended. */
@@ -44,9 +41,8 @@ record ResumedScore(Outcome outcome) {
 
   /** What keeps a run from going on there; nothing is written. */
   static List<String> problems(JobConf conf) {
-    Configuration hadoop = SparkHadoopUtil.get().newConfiguration(new SparkConf());
     try {
-      ChunkedOutput.checkOwn(conf.output().path(), hadoop);
+      ChunkedOutput.checkOwn(conf.output().path(), Session.hadoop());
       return List.of();
     } catch (LoadException e) {
       return List.of(e.getMessage());

@@ -10,7 +10,6 @@ import dev.medley.job.JobConf.Input;
 import dev.medley.job.JobConf.Output;
 import java.io.IOException;
 import java.util.Arrays;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
@@ -39,7 +38,7 @@ final class Rows {
   static boolean exist(String pathOrPattern) {
     try {
       Path path = new Path(pathOrPattern);
-      FileStatus[] found = path.getFileSystem(new Configuration()).globStatus(path);
+      FileStatus[] found = path.getFileSystem(Session.hadoop()).globStatus(path);
       return found != null && found.length > 0;
     } catch (IOException e) {
       throw new LoadException(Location.shown(pathOrPattern), "could not be looked up: " + e, e);

@@ -3,6 +3,7 @@ package dev.medley.job;
 import dev.medley.io.Storage;
 import dev.medley.spark.SparkBuild;
 import dev.medley.spark.TaskDevices;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
@@ -43,7 +44,12 @@ final class Session implements AutoCloseable {
    * Files as Spark would reach them: with every {@code spark.hadoop.…} setting, session or none.
    */
   static Storage storage() {
-    return Storage.standard(SparkHadoopUtil.get().newConfiguration(new SparkConf()));
+    return Storage.standard(hadoop());
+  }
+
+  /** Hadoop's settings with every {@code spark.hadoop.…} one, session or none. */
+  static Configuration hadoop() {
+    return SparkHadoopUtil.get().newConfiguration(new SparkConf());
   }
 
   SparkSession spark() {

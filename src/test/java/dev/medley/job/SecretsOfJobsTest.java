@@ -77,6 +77,7 @@ class SecretsOfJobsTest {
       assertThat(scored.out()).contains("rows             2\n", "errors           1: ");
       runs.add(scored);
       runs.add(run(Medley.MISUSED, "-v", "score", job, "output.path=" + elsewhere));
+      runs.add(run(Medley.MISUSED, "-v", "score", job, "output.errors.path=" + elsewhere));
       runs.add(run(Medley.MISUSED, "-v", "score", job, "input.path=" + elsewhere));
       runs.add(run(Medley.FAILED, "-v", "score", job, "on-error=fail", "output.mode=overwrite"));
       runs.add(run(Medley.FAILED, "-v", "score", job, "base=" + elsewhere));
@@ -97,6 +98,17 @@ class SecretsOfJobsTest {
     }
     assertThat(runs).allSatisfy(run -> assertThat(run.out() + run.err()).doesNotContain(PASSWORD));
     assertThat(folder.resolve("s/mixed_set.json")).content().doesNotContain(PASSWORD);
+  }
+
+  /** By what a job's own settings say of a scheme, as Spark reads and writes it. */
+  @Test
+  void outputIsLookedForWhereSparkWritesIt() {
+    String out = "output.path=remote://host" + folder.resolve("there");
+    String ignore = "output.mode=ignore";
+    assertThat(run(Medley.OK, "score", job, out, ignore).out()).contains("rows             2\n");
+    assertThat(run(Medley.OK, "score", job, out, ignore).out()).contains("rows             0\n");
+    assertThat(run(Medley.FAILED, "score", job, out).err()).contains("PATH_ALREADY_EXISTS");
+    run(Medley.OK, "validate", job, out, "output.mode=resume", "adapters.none=null");
   }
 
   private static CommandLineRun run(int code, String... args) {
