@@ -209,6 +209,11 @@ public record EngineSpec(
         : merging;
   }
 
+  /** Threads of a task that has so many cores: one where results are to be the same bytes. */
+  public int threads(int cores) {
+    return has(Extra.DETERMINISTIC) ? 1 : cores; // last bits depend on threads
+  }
+
   /** Whether it is among the extras. */
   public boolean has(Extra extra) {
     return extras.contains(extra);

@@ -83,6 +83,14 @@ public final class SetUses implements Serializable {
     return others;
   }
 
+  /** All but the first of {@link #sets}. */
+  public Use others(int first) {
+    List<OfSet> all = sets();
+    return all.subList(Math.min(first, all.size()), all.size()).stream()
+        .map(OfSet::use)
+        .reduce(others, Use::plus);
+  }
+
   /** Whether nothing was added. */
   public boolean isEmpty() {
     return uses.isEmpty();

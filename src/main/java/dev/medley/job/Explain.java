@@ -66,7 +66,7 @@ final class Explain implements Callable<Integer> {
           InputCounts.of(rows, checked.spec(), conf.columns(), conf.adapterAffinity());
       SparkContext context = session.spark().sparkContext();
       int cpus = context.getConf().getInt("spark.task.cpus", 1);
-      int threads = Torch.threads(cpus);
+      int threads = Torch.threads(checked.spec().threads(cpus));
       Forecast forecast = Forecast.of(checked, demands(counts), storage);
       out.print(sets(checked, counts, forecast));
       out.println();

@@ -51,14 +51,15 @@ final class RunMetrics {
    * Of a job at its end.
    *
    * @param file that the job is in
+   * @param seconds that it took
    */
   RunMetrics(
       JobConf conf,
       String file,
       SparkContext context,
       Timeline timeline,
+      double seconds,
       ScoringCounters counters) {
-    double seconds = timeline.seconds();
     json.put("format", FORMAT).put("version", VERSION);
     ObjectNode versions = json.putObject("versions");
     versions.put("medley", Version.OF_THIS_LIBRARY).put("spark", context.version());
@@ -77,7 +78,7 @@ final class RunMetrics {
   }
 
   private static void conf(JobConf conf, ObjectNode job) {
-    job.put("base", shown(conf.base())).put("task", conf.task().pipeline());
+    job.put("base", Location.shown(conf.base())).put("task", conf.task().pipeline());
     job.put("adapters", conf.adapters().size());
     job.put("adapters_from", conf.adaptersFrom() == null ? null : conf.adaptersFrom().shown());
     job.put("sets", conf.sets().size());
@@ -94,7 +95,9 @@ final class RunMetrics {
     job.put("deterministic", conf.deterministic());
     job.put("on_error", word(conf.onError())).put("max_error_rate", conf.errors().maxRate());
     ObjectNode input = job.putObject("input");
-    input.put("format", conf.input().format().toString()).put("path", shown(conf.input().path()));
+    input
+        .put("format", conf.input().format().toString())
+        .put("path", Location.shown(conf.input().path()));
     conf.input().options().keySet().forEach(input.putArray("options")::add);
     output(conf.output(), job.putObject("output"));
     if (conf.errors().output() != null) {
@@ -103,7 +106,7 @@ final class RunMetrics {
   }
 
   private static void output(JobConf.Output output, ObjectNode to) {
-    to.put("format", output.format().toString()).put("path", shown(output.path()));
+    to.put("format", output.format().toString()).put("path", Location.shown(output.path()));
     to.put("mode", output.mode()).put("column", output.column()).put("lineage", output.lineage());
     output.options().keySet().forEach(to.putArray("options")::add);
   }
@@ -128,11 +131,7 @@ final class RunMetrics {
     for (SetUses.OfSet set : all.subList(0, shown)) {
       use(set.use(), top.addObject().put("set", set.set()));
     }
-    SetUses.Use others =
-        all.subList(shown, all.size()).stream()
-            .map(SetUses.OfSet::use)
-            .reduce(uses.others(), SetUses.Use::plus);
-    use(others, json.putObject("other_sets"));
+    use(uses.others(shown), json.putObject("other_sets"));
   }
 
   private static void use(SetUses.Use use, ObjectNode to) {
@@ -192,11 +191,6 @@ final class RunMetrics {
     } catch (IOException e) {
       throw new LoadException(file.toString(), "could not be written: " + e, e);
     }
-  }
-
-  /** Without the user of a URI, who may have a password. */
-  private static String shown(String path) {
-    return Location.shown(path);
   }
 
   private static String word(Enum<?> constant) {

@@ -92,10 +92,7 @@ final class RunSummary {
     Table table = new Table(60, 10, 12, 10);
     table.row("SET", "ROWS", "TOKENS", "MS");
     all.subList(0, shown).forEach(set -> row(table, set.set(), set.use()));
-    SetUses.Use others =
-        all.subList(shown, all.size()).stream()
-            .map(SetUses.OfSet::use)
-            .reduce(uses.others(), SetUses.Use::plus);
+    SetUses.Use others = uses.others(shown);
     if (others.tokens() > 0) {
       row(table, "others", others);
     }

@@ -58,14 +58,16 @@ final class Score implements Callable<Integer> {
         Written written = write(session.spark(), conf, validation, counters);
         running.end(); // a late heartbeat may be of a task that has ended
         Timeline timeline = progress.timeline();
+        double seconds = timeline.seconds(); // progress goes on until it is closed
         if (written.isAny) {
-          RunMetrics metrics = new RunMetrics(conf, job.file(), context, timeline, counters);
+          RunMetrics metrics =
+              new RunMetrics(conf, job.file(), context, timeline, seconds, counters);
           if (context.isLocal()) { // else the driver has another processor, maybe no libtorch
             metrics.withForecast(validation, counters.sets(), storage);
           }
           metrics.write(conf.output().path(), context);
         }
-        out.print(new RunSummary(conf, counters, timeline.seconds(), written.counts));
+        out.print(new RunSummary(conf, counters, seconds, written.counts));
         out.flush();
       }
     }

@@ -5,7 +5,6 @@ import dev.medley.engine.BaseModel;
 import dev.medley.engine.DevicePermits;
 import dev.medley.engine.Engine;
 import dev.medley.engine.EngineSpec;
-import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -138,8 +137,7 @@ public final class ExecutorEngines {
    * @throws dev.medley.io.LoadException with every problem of the base
    */
   Lease lease(SharedSpec shared, TaskContext task) {
-    boolean isStrict = shared.spec().has(Extra.DETERMINISTIC); // last bits depend on threads
-    int wanted = isStrict ? 1 : task.cpus();
+    int wanted = shared.spec().threads(task.cpus());
     int threads = Torch.threads(wanted);
     if (threads != wanted && saidThreads.compareAndSet(false, true)) {
       LOG.warn(
@@ -147,7 +145,7 @@ public final class ExecutorEngines {
               + " -Dai.djl.pytorch.num_threads or the first task of this JVM said so before",
           threads,
           wanted,
-          isStrict ? "deterministic" : "spark.task.cpus");
+          wanted == task.cpus() ? "spark.task.cpus" : "deterministic");
     }
     Device device = TaskDevices.of(shared.spec().device(), task);
     return lease(shared.spec(), shared.baseVersions(), storage(shared.hadoop().value()), device);
