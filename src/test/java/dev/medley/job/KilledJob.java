@@ -2,6 +2,7 @@ package dev.medley.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.medley.SparkJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,7 +10,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import org.apache.spark.launcher.JavaModuleOptions;
 
 /** A {@code score} in a JVM of its own, which is killed at a point that the test names. */
 record KilledJob(Process process, Path mark, Path log) {
@@ -37,7 +37,7 @@ record KilledJob(Process process, Path mark, Path log) {
         List.of(
             "-Dspark.master=local-cluster[2,1,1024]",
             "-Dspark.executor.memory=1024m",
-            "-Dspark.executorEnv.SPARK_SCALA_VERSION=2.12",
+            "-Dspark.executorEnv.SPARK_SCALA_VERSION=" + SparkJvm.SCALA,
             "-Dspark.executor.extraClassPath=" + System.getProperty("java.class.path"),
             "-Dspark.executor.extraJavaOptions=\"-D" + HaltingFileSystem.MARK + "=" + halt + "\"");
     return start(job, mark, spark, overrides);
@@ -46,22 +46,15 @@ record KilledJob(Process process, Path mark, Path log) {
   private static KilledJob start(ResumeJob job, Path mark, List<String> spark, String... overrides)
       throws IOException {
     Path log = mark.resolveSibling(mark.getFileName() + ".log");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
-    command.addAll(List.of("-Xmx512m", "-XX:TieredStopAtLevel=1"));
-    command.add("-Dspark.ui.enabled=false");
-    command.add("-Dspark.hadoop.fs.file.impl=" + HaltingFileSystem.class.getName());
-    command.addAll(spark);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(Medley.class.getName(), "score", job.conf().toString()));
+    List<String> command = new ArrayList<>(List.of("score", job.conf().toString()));
     command.addAll(List.of(overrides));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    Path home = Files.createDirectories(job.folder().resolve("spark-home/jars")).getParent();
-    builder.environment().put("SPARK_HOME", home.toString());
-    builder.environment().put("SPARK_SCALA_VERSION", "2.12");
-    builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
-    Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    Process process =
+        new SparkJvm(Medley.class, command.toArray(String[]::new))
+            .with("-Dspark.ui.enabled=false")
+            .with("-Dspark.hadoop.fs.file.impl=" + HaltingFileSystem.class.getName())
+            .with(spark.toArray(String[]::new))
+            .home(job.folder().resolve("spark-home"))
+            .start(log);
     return new KilledJob(process, mark, log);
   }
 

@@ -5,7 +5,6 @@ import static dev.medley.spark.LocalSpark.rows;
 import static dev.medley.spark.LocalSpark.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.offset;
 
 import dev.medley.Fixtures;
 import dev.medley.engine.AdapterSource;
@@ -56,28 +55,6 @@ class AdapterAffinityTest {
     return in;
   }
 
-  private static void same(List<Row> moved, List<Row> left) {
-    assertThat(moved).hasSameSizeAs(left);
-    for (int i = 0; i < moved.size(); i++) {
-      Row one = moved.get(i);
-      Row other = left.get(i);
-      for (int c : new int[] {0, 1, 2, 4}) {
-        assertThat(one.get(c)).isEqualTo(other.get(c));
-      }
-      assertThat(one.isNullAt(3)).isEqualTo(other.isNullAt(3));
-      if (!one.isNullAt(3)) {
-        List<Row> scores = one.getStruct(3).getList(2);
-        List<Row> expected = other.getStruct(3).getList(2);
-        assertThat(scores).hasSameSizeAs(expected);
-        for (int s = 0; s < scores.size(); s++) {
-          assertThat(scores.get(s).getString(0)).isEqualTo(expected.get(s).getString(0));
-          assertThat(scores.get(s).getFloat(1))
-              .isCloseTo(expected.get(s).getFloat(1), offset(1e-5f));
-        }
-      }
-    }
-  }
-
   @Test
   void zipfOf512AdaptersOver16PartitionsScoresAsItDoesUnmoved(@TempDir Path folder)
       throws Exception {
@@ -100,7 +77,8 @@ class AdapterAffinityTest {
     assertThat(counters.adapterLoads()).isEqualTo(adapters); // all tasks share this JVM's
     assertThat(counters.rows()).isEqualTo(4000);
     assertThat(counters.errorsByCode()).containsKeys("TEXT_NULL", "ADAPTER_UNKNOWN");
-    same(scored, Scoring.score(in, spec, COLUMNS, AdapterAffinity.OFF, null).collectAsList());
+    LocalSpark.assertSame(
+        scored, Scoring.score(in, spec, COLUMNS, AdapterAffinity.OFF, null).collectAsList());
     assertThat(Scoring.score(in, spec, COLUMNS, AdapterAffinity.ON, null).collectAsList())
         .isEqualTo(scored); // bit by bit
   }
@@ -216,7 +194,7 @@ class AdapterAffinityTest {
     KINDS.forEach(kind -> classifier.addAdapter(kind, LocalSpark.adapter(model, kind)));
     List<Row> in = LocalSpark.random(200, 4, KINDS.toArray(String[]::new));
     Dataset<Row> rows = rows(in).repartitionByRange(4, functions.col("id"));
-    same(
+    LocalSpark.assertSame(
         classifier.setAdapterAffinity("on").classify(rows).collectAsList(),
         classifier.setAdapterAffinity("off").classify(rows).collectAsList());
     assertThatThrownBy(() -> classifier.setAdapterAffinity("of"))

@@ -2,7 +2,7 @@ package dev.medley.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
+import dev.medley.SparkJvm;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import org.apache.spark.deploy.master.Master;
 import org.apache.spark.deploy.worker.Worker;
-import org.apache.spark.launcher.JavaModuleOptions;
 import org.apache.spark.sql.SparkSession;
 
 /**
@@ -118,17 +117,13 @@ final class Cluster implements AutoCloseable {
   }
 
   private void process(Class<?> main, List<String> address, List<String> rest) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
-    command.addAll(List.of("-Xmx512m", "-XX:TieredStopAtLevel=1"));
-    command.add("-Dspark.worker.timeout=" + PATIENCE.replace("s", ""));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-    command.addAll(address);
-    command.addAll(rest);
-    File log = HOME.resolve(main.getSimpleName() + "-" + processes.size() + ".log").toFile();
+    List<String> args = new ArrayList<>(address);
+    args.addAll(rest);
+    Path log = HOME.resolve(main.getSimpleName() + "-" + processes.size() + ".log");
     processes.add(
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log).start());
+        new SparkJvm(main, args.toArray(String[]::new))
+            .with("-Dspark.worker.timeout=" + PATIENCE.replace("s", ""))
+            .start(log));
   }
 
   private static int freePort() throws IOException {

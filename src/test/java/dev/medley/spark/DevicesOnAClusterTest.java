@@ -1,7 +1,6 @@
 package dev.medley.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.offset;
 
 import dev.medley.engine.EngineSpec.DeviceChoice;
 import java.nio.file.Path;
@@ -56,15 +55,7 @@ class DevicesOnAClusterTest {
             .parquet(folder.resolve("scored").toString())
             .orderBy("id")
             .collectAsList();
-    assertThat(cluster).as(output).hasSameSizeAs(local);
-    for (int i = 0; i < local.size(); i++) {
-      Row here = local.get(i);
-      Row there = cluster.get(i);
-      assertThat(there.isNullAt(3)).isEqualTo(here.isNullAt(3));
-      if (!here.isNullAt(3)) {
-        assertThat(there.getStruct(3).getFloat(1))
-            .isCloseTo(here.getStruct(3).getFloat(1), offset(1e-5f));
-      }
-    }
+    assertThat(cluster).as(output).isNotEmpty();
+    LocalSpark.assertSame(cluster, local);
   }
 }

@@ -2,16 +2,11 @@ package dev.medley.spark;
 
 import static dev.medley.spark.LocalSpark.adapter;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.offset;
 
 import dev.medley.Fixtures;
-import java.io.File;
-import java.nio.file.Files;
+import dev.medley.SparkJvm;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import org.apache.spark.launcher.JavaModuleOptions;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Tag;
@@ -29,13 +24,12 @@ class SqlClusterTest {
 
   /** Writes scored rows to its argument. */
   public static void main(String[] args) {
-    String[] version = scala.util.Properties.versionNumberString().split("\\.");
     SparkSession session =
         SparkSession.builder()
             .master("local-cluster[1,2,1024]")
             .appName("sql")
             .config("spark.executor.memory", "1024m")
-            .config("spark.executorEnv.SPARK_SCALA_VERSION", version[0] + "." + version[1])
+            .config("spark.executorEnv.SPARK_SCALA_VERSION", SparkJvm.SCALA)
             .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
             .config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
             .config("spark.ui.enabled", "false")
@@ -60,24 +54,11 @@ class SqlClusterTest {
 
   @Test
   void executorsInTheirOwnJvmsScoreWhatSqlAsks(@TempDir Path folder) throws Exception {
-    Path home = Files.createDirectories(folder.resolve("spark-home"));
-    Files.createDirectories(home.resolve("jars"));
     Path out = folder.resolve("scored");
-    String[] version = scala.util.Properties.versionNumberString().split("\\.");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
-    command.addAll(List.of("-Xmx512m", "-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(SqlClusterTest.class.getName(), out.toString()));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().put("SPARK_HOME", home.toString());
-    builder.environment().put("SPARK_SCALA_VERSION", version[0] + "." + version[1]);
-    builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
-    File log = folder.resolve("driver.log").toFile();
-    Process process = builder.redirectOutput(log).start();
-    assertThat(process.waitFor(10, TimeUnit.MINUTES)).isTrue();
-    String said = Files.readString(log.toPath());
-    assertThat(process.exitValue()).as(said).isZero();
+    String said =
+        new SparkJvm(SqlClusterTest.class, out.toString())
+            .home(folder.resolve("spark-home"))
+            .run(folder.resolve("driver.log"));
     assertThat(said).contains("driver: 0 base");
 
     List<Row> there =
@@ -91,16 +72,7 @@ class SqlClusterTest {
             .select("id", "prediction", "prediction_error")
             .orderBy("id")
             .collectAsList();
-    assertThat(there).hasSameSizeAs(here);
-    for (int i = 0; i < here.size(); i++) {
-      assertThat(there.get(i).get(2)).isEqualTo(here.get(i).get(2));
-      assertThat(there.get(i).isNullAt(1)).isEqualTo(here.get(i).isNullAt(1));
-      if (!here.get(i).isNullAt(1)) {
-        Row expected = here.get(i).getStruct(1);
-        assertThat(there.get(i).getStruct(1).getString(0)).isEqualTo(expected.getString(0));
-        assertThat(there.get(i).getStruct(1).getFloat(1))
-            .isCloseTo(expected.getFloat(1), offset(1e-5f));
-      }
-    }
+    assertThat(here).isNotEmpty();
+    LocalSpark.assertSame(there, here);
   }
 }

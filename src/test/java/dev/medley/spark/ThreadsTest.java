@@ -2,14 +2,9 @@ package dev.medley.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import dev.medley.SparkJvm;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import org.apache.spark.launcher.JavaModuleOptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -23,22 +18,9 @@ class ThreadsTest {
   @TempDir Path folder;
 
   private String run(Map<String, String> environment, String... cpus) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
-    command.add("-Dlog4j2.configurationFile=conf/log4j2.properties");
-    command.addAll(List.of("-Xmx768m", "-cp", System.getProperty("java.class.path")));
-    command.add(ThreadsOfTasks.class.getName());
-    command.addAll(List.of(cpus));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().remove("OMP_NUM_THREADS");
-    builder.environment().putAll(environment);
-    File log = folder.resolve("log").toFile();
-    Process process = builder.redirectErrorStream(true).redirectOutput(log).start();
-    int status = process.waitFor();
-    String output = Files.readString(log.toPath(), StandardCharsets.UTF_8);
-    assertThat(status).as(output).isZero();
-    return output;
+    SparkJvm jvm = new SparkJvm(ThreadsOfTasks.class, cpus).ofManyThreads();
+    environment.forEach(jvm::environment);
+    return jvm.with("-Dlog4j2.configurationFile=conf/log4j2.properties").run(folder.resolve("log"));
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.medley.job.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.medley.SparkJvm;
 import dev.medley.engine.AdapterSource;
 import dev.medley.engine.Batching;
 import dev.medley.engine.Engine;
@@ -25,8 +26,6 @@ import dev.medley.spark.Scoring;
 import dev.medley.spark.ScoringColumns;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.Torch;
-import java.io.File;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,7 +37,6 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.apache.spark.launcher.JavaModuleOptions;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -283,19 +281,10 @@ class DeterminismTest {
   }
 
   private static String digest(String cpus) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
-    command.add("-Dlog4j2.configurationFile=conf/log4j2.properties");
-    command.addAll(List.of("-Xmx768m", "-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(Digest.class.getName(), folder.toString(), cpus));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().remove("OMP_NUM_THREADS");
-    File out = folder.resolve("digest" + cpus).toFile();
-    File log = folder.resolve("log" + cpus).toFile();
-    int status = builder.redirectOutput(out).redirectError(log).start().waitFor();
-    assertThat(status).as(Files.readString(log.toPath())).isZero();
-    return Files.readString(out.toPath());
+    return new SparkJvm(Digest.class, folder.toString(), cpus)
+        .with("-Dlog4j2.configurationFile=conf/log4j2.properties")
+        .ofManyThreads()
+        .run(folder.resolve("digest" + cpus), folder.resolve("log" + cpus));
   }
 
   /** Prints all bits of all rows, and how many threads made them. */
