@@ -108,7 +108,6 @@ class SecretsOfJobsTest {
     assertThat(run(Medley.OK, "score", job, out, ignore).out()).contains("rows             2\n");
     assertThat(run(Medley.OK, "score", job, out, ignore).out()).contains("rows             0\n");
     assertThat(run(Medley.FAILED, "score", job, out).err()).contains("PATH_ALREADY_EXISTS");
-    run(Medley.OK, "validate", job, out, "output.mode=resume", "adapters.none=null");
   }
 
   private static CommandLineRun run(int code, String... args) {
