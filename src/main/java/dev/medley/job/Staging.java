@@ -26,7 +26,11 @@ final class Staging implements AutoCloseable {
       computed.write().parquet(folder.toString());
       rows = computed.sparkSession().read().schema(computed.schema()).parquet(folder.toString());
     } catch (RuntimeException | Error e) {
-      close();
+      try {
+        close();
+      } catch (RuntimeException unclosed) {
+        e.addSuppressed(unclosed);
+      }
       throw e;
     }
   }

@@ -2,8 +2,10 @@ package dev.medley.tensor;
 
 import ai.djl.util.Utils;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.FileLockInterruptionException;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +29,8 @@ final class UnpackLock {
    * is no reason not to try.
    *
    * @param engine DJL's name of the folder, such as {@code pytorch}
+   * @throws IllegalStateException where this thread is interrupted while it waits, as of a killed
+   *     task; it still is
    */
   static <T> T during(String engine, Supplier<T> start) {
     Path folder = Utils.getEngineCacheDir(engine);
@@ -34,6 +38,8 @@ final class UnpackLock {
         FileLock lock = channel.lock()) {
       LOG.debug("{} holds {}", engine, lock);
       return start.get();
+    } catch (ClosedByInterruptException | FileLockInterruptionException e) {
+      throw new IllegalStateException("interrupted while another JVM unpacked " + engine, e);
     } catch (IOException | OverlappingFileLockException e) {
       LOG.debug("{} cannot be locked", folder, e);
       return start.get();
