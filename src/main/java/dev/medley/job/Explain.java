@@ -23,6 +23,7 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -53,9 +54,10 @@ final class Explain implements Callable<Integer> {
   private int explain(JobConf conf) {
     Storage storage = Session.storage();
     PrintWriter out = spec.commandLine().getOut();
+    Ansi terminal = spec.commandLine().getColorScheme().ansi();
     JobCheck check = new JobCheck(conf, job.file(), storage);
     if (!check.isFine()) {
-      out.print(check);
+      out.print(check.shown(terminal));
       out.flush();
       return Medley.FAILED;
     }
@@ -68,16 +70,17 @@ final class Explain implements Callable<Integer> {
       int cpus = context.getConf().getInt("spark.task.cpus", 1);
       int threads = Torch.threads(checked.spec().threads(cpus));
       Forecast forecast = Forecast.of(checked, demands(counts), storage);
-      out.print(sets(checked, counts, forecast));
+      out.print(sets(checked, counts, forecast, terminal));
       out.println();
       out.print(
           totals(
-              checked,
-              counts,
-              forecast,
-              context.getConf(),
-              context.defaultParallelism() / cpus,
-              threads));
+                  checked,
+                  counts,
+                  forecast,
+                  context.getConf(),
+                  context.defaultParallelism() / cpus,
+                  threads)
+              .shown(terminal));
       out.flush();
     }
     return Medley.OK;
@@ -89,7 +92,7 @@ final class Explain implements Callable<Integer> {
         .toList();
   }
 
-  private String sets(Validation checked, InputCounts counts, Forecast forecast) {
+  private String sets(Validation checked, InputCounts counts, Forecast forecast, Ansi terminal) {
     Map<AdapterRef, Forecast.OfSet> forecasts = new HashMap<>();
     forecast.sets().forEach(set -> forecasts.put(set.set(), set));
     List<InputCounts.OfSet> sets =
@@ -101,7 +104,7 @@ final class Explain implements Callable<Integer> {
             .toList();
     int shown = all ? sets.size() : Math.min(SHOWN, sets.size());
     Table table = new Table(20, 9, 11, 5, 7, 18, 7, 9);
-    table.row("SET", "ROWS", "TOKENS*", "PARTS", "BATCHES", "MODE", "SECONDS", "TO LOAD");
+    table.head("SET", "ROWS", "TOKENS*", "PARTS", "BATCHES", "MODE", "SECONDS", "TO LOAD");
     for (InputCounts.OfSet set : sets.subList(0, shown)) {
       Forecast.OfSet how = forecasts.get(set.set());
       boolean isPlanned = how.mode() != null;
@@ -128,7 +131,7 @@ final class Explain implements Callable<Integer> {
                   Table.bytes(
                       Forecast.bytes(rest.stream().map(InputCounts.OfSet::set).toList(), checked)));
     }
-    return table + more + "* estimated from the bytes of texts\n";
+    return table.shown(terminal) + more + "* estimated from the bytes of texts\n";
   }
 
   private static Table totals(

@@ -10,13 +10,14 @@ import dev.medley.job.JobConf.Output;
 import dev.medley.spark.Scoring;
 import java.util.List;
 import org.apache.spark.sql.types.StructType;
+import picocli.CommandLine.Help.Ansi;
 
 /** All of a job that can be checked without reading weights or scoring a row, and what is wrong. */
 final class JobCheck {
   private final JobConf conf;
   private final String file;
   private final Table report = new Table(16, Table.WIDTH - 18);
-  private final StringBuilder text = new StringBuilder();
+  private final Table adapters;
   private final Validation validation;
   private int problems;
 
@@ -36,9 +37,7 @@ final class JobCheck {
       report("adapters-from", List.of(e.getMessage()), "");
     }
     validation = conf.validation(engine, storage);
-    if (!validation.adapters().isEmpty()) {
-      text.append(adapters(validation.adapters())).append('\n');
-    }
+    adapters = adapters(validation.adapters());
     report(
         "base",
         validation.problems(),
@@ -48,14 +47,17 @@ final class JobCheck {
     if (conf.errors().output() != null) {
       output("output.errors", conf.errors().output());
     }
-    report.row("problems", problems == 0 ? "none" : Integer.toString(problems));
-    text.append(report);
+    if (problems == 0) {
+      report.good("problems", "none");
+    } else {
+      report.bad("problems", Integer.toString(problems));
+    }
   }
 
-  /** What was checked, and every problem. */
-  @Override
-  public String toString() {
-    return text.toString();
+  /** What was checked, and every problem, in colours on a terminal. */
+  String shown(Ansi terminal) {
+    String start = validation.adapters().isEmpty() ? "" : adapters.shown(terminal) + "\n";
+    return start + report.shown(terminal);
   }
 
   boolean isFine() {
@@ -68,7 +70,7 @@ final class JobCheck {
 
   private Table adapters(List<AdapterCheck> adapters) {
     Table table = new Table(28, 12, 8, 28, 10, 8);
-    table.row("ADAPTER", "TYPE", "RANK", "TARGETS", "SIZE", "PROBLEMS");
+    table.head("ADAPTER", "TYPE", "RANK", "TARGETS", "SIZE", "PROBLEMS");
     for (AdapterCheck adapter : adapters) {
       int count = adapter.problems().size();
       table.row(
@@ -78,7 +80,7 @@ final class JobCheck {
           orNone(adapter.targets()),
           Table.bytes(adapter.bytes()),
           count == 0 ? "none" : Integer.toString(count));
-      adapter.problems().forEach(table::note);
+      adapter.problems().forEach(table::problem);
       problems += count;
     }
     return table;
@@ -123,7 +125,7 @@ final class JobCheck {
 
   private void report(String what, List<String> found, String fine) {
     report.row(what, fine);
-    found.forEach(report::note);
+    found.forEach(report::problem);
     problems += found.size();
   }
 

@@ -103,7 +103,7 @@ final class Quickstart implements Callable<Integer> {
 
   private static Table samples(Map<String, List<JsonNode>> rows, int each) {
     Table table = new Table(24, TEXT, 30, 6);
-    table.row("ADAPTER", "TEXT", "PREDICTION", "SCORE");
+    table.head("ADAPTER", "TEXT", "PREDICTION", "SCORE");
     for (List<JsonNode> all : rows.values()) {
       for (JsonNode row : all.subList(0, Math.min(each, all.size()))) {
         JsonNode prediction = row.get("prediction");

@@ -90,7 +90,7 @@ final class RunSummary {
     List<SetUses.OfSet> all = uses.sets();
     int shown = Math.min(SHOWN, all.size());
     Table table = new Table(60, 10, 12, 10);
-    table.row("SET", "ROWS", "TOKENS", "MS");
+    table.head("SET", "ROWS", "TOKENS", "MS");
     all.subList(0, shown).forEach(set -> row(table, set.set(), set.use()));
     SetUses.Use others = uses.others(shown);
     if (others.tokens() > 0) {

@@ -3,8 +3,14 @@ package dev.medley.job;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Help.Ansi.Style;
 
-/** Plain text in columns, at most {@link #WIDTH} wide: what is longer goes on in the next line. */
+/**
+ * Text in columns, at most {@link #WIDTH} wide: what is longer goes on in the next line. Plain but
+ * on a terminal.
+ */
 public final class Table {
   /** Columns of a line. */
   static final int WIDTH = 100;
@@ -12,42 +18,84 @@ public final class Table {
   private static final String GAP = "  ";
 
   private final List<Integer> limits;
-  private final List<List<String>> rows = new ArrayList<>();
+  private final List<Line> rows = new ArrayList<>();
+
+  /**
+   * Cells, or one text across all columns.
+   *
+   * @param styles none for plain text
+   */
+  private record Line(List<String> cells, Style... styles) {}
 
   /** With the most that each column may take. */
   public Table(Integer... limits) {
     this.limits = List.of(limits);
   }
 
+  /** The names of the columns: bold. */
+  public void head(String... names) {
+    rows.add(new Line(List.of(names), Style.bold));
+  }
+
   /** A row; as many cells as columns. */
   public void row(String... cells) {
-    rows.add(List.of(cells));
+    rows.add(new Line(List.of(cells)));
+  }
+
+  /** A row of what is in order: green. */
+  void good(String... cells) {
+    rows.add(new Line(List.of(cells), Style.fg_green));
+  }
+
+  /** A row of what is not: red. */
+  void bad(String... cells) {
+    rows.add(new Line(List.of(cells), Style.fg_red));
   }
 
   /** A text below the last row, indented. */
   public void note(String text) {
-    rows.add(List.of(text));
+    rows.add(new Line(List.of(text)));
+  }
+
+  /** The same of something that is wrong: red. */
+  void problem(String text) {
+    rows.add(new Line(List.of(text), Style.fg_red));
   }
 
   /** The whole of it; every line ends with a line break. */
   @Override
   public String toString() {
+    return shown(Ansi.OFF);
+  }
+
+  /** The same for a terminal, if it is one. */
+  String shown(Ansi terminal) {
     int columns = limits.size();
     int[] widths = new int[columns];
-    for (List<String> row : rows) {
-      for (int i = 0; i < columns && row.size() == columns; i++) {
-        widths[i] = Math.min(limits.get(i), Math.max(widths[i], row.get(i).length()));
+    for (Line row : rows) {
+      for (int i = 0; i < columns && row.cells.size() == columns; i++) {
+        widths[i] = Math.min(limits.get(i), Math.max(widths[i], row.cells.get(i).length()));
       }
     }
     StringBuilder text = new StringBuilder();
-    for (List<String> row : rows) {
-      if (row.size() == columns) {
-        cells(row, widths, text);
+    for (Line row : rows) {
+      StringBuilder lines = new StringBuilder();
+      if (row.cells.size() == columns) {
+        cells(row.cells, widths, lines);
       } else {
-        text.append(indented("    ", row.get(0)));
+        lines.append(indented("    ", row.cells.get(0)));
       }
+      text.append(terminal.enabled() ? painted(lines, row.styles) : lines);
     }
     return text.toString();
+  }
+
+  private static String painted(StringBuilder lines, Style[] styles) {
+    return lines
+        .toString()
+        .lines()
+        .map(line -> Style.on(styles) + line + (styles.length == 0 ? "" : Style.reset.on()) + "\n")
+        .collect(Collectors.joining());
   }
 
   private static void cells(List<String> row, int[] widths, StringBuilder text) {

@@ -26,7 +26,7 @@ final class Validate implements Callable<Integer> {
   private int validate(JobConf conf) {
     JobCheck check = new JobCheck(conf, job.file(), Session.storage());
     PrintWriter out = spec.commandLine().getOut();
-    out.print(check);
+    out.print(check.shown(spec.commandLine().getColorScheme().ansi()));
     out.flush();
     return check.isFine() ? Medley.OK : Medley.FAILED;
   }

@@ -3,6 +3,7 @@ package dev.medley.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
+import picocli.CommandLine.Help.Ansi;
 
 class TableTest {
   @Test
@@ -32,6 +33,22 @@ class TableTest {
     assertThat(table.toString().lines()).allMatch(line -> line.length() <= Table.WIDTH);
     assertThat(table.toString().replaceAll("\\s", ""))
         .isEqualTo("word".repeat(40) + "x".repeat(250));
+  }
+
+  @Test
+  void coloursAreForTerminalsAloneAndTakeNoPlace() {
+    Table table = new Table(10, 5);
+    table.head("NAME", "SIZE");
+    table.row("a", "1 B");
+    table.problem("a problem");
+    table.bad("problems", "1");
+    String painted = table.shown(Ansi.ON);
+    assertThat(painted)
+        .isEqualTo(
+            "\u001b[1mNAME      SIZE\u001b[0m\na         1 B\n"
+                + "\u001b[31m    a problem\u001b[0m\n\u001b[31mproblems  1\u001b[0m\n");
+    assertThat(painted.replaceAll("\u001b\\[\\d*m", "")).isEqualTo(table.toString());
+    assertThat(table.shown(Ansi.OFF)).isEqualTo(table.toString());
   }
 
   @Test

@@ -161,12 +161,12 @@ record OperatorProfile(double wallMillis, List<Time> operators, List<Time> kerne
   @Override
   public String toString() {
     Table table = new Table(44, 9, 11, 11, 8);
-    table.row("CALLED FROM JAVA", "CALLS", "TOTAL ms", "SELF ms", "SHARE");
+    table.head("CALLED FROM JAVA", "CALLS", "TOTAL ms", "SELF ms", "SHARE");
     kernels.forEach(time -> row(table, time, time.totalMillis));
     table.row("outside any", "", millis(outsideMillis()), "", share(outsideMillis()));
     table.row("wall", "", millis(wallMillis), "", "");
     table.row("", "", "", "", "");
-    table.row("OPERATOR", "CALLS", "TOTAL ms", "SELF ms", "SHARE");
+    table.head("OPERATOR", "CALLS", "TOTAL ms", "SELF ms", "SHARE");
     shown().forEach(time -> row(table, time, time.selfMillis));
     return table.toString();
   }
