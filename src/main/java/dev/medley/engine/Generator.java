@@ -478,6 +478,7 @@ final class Generator implements Results {
         row.result = new Result(continuation.prediction(), null);
         note();
         meter.rows(row.ref().toString(), 1, 0);
+        meter.add(Metric.SCORED, 1);
       }
     }
 

@@ -35,7 +35,7 @@ public final class Meter {
 
   /** Rows of a set that have their results, and windows that had some of it. */
   void rows(String set, long rows, long runs) {
-    sets.add(set, new Use(rows, runs, 0, 0));
+    sets.add(set, new Use(rows, runs, 0, 0, Set.of()));
   }
 
   /** A pass of a batch. */
@@ -44,7 +44,8 @@ public final class Meter {
     Set<Planner.Mode> modes = EnumSet.noneOf(Planner.Mode.class);
     for (Part part : parts) {
       modes.add(part.mode);
-      sets.add(part.set, new Use(0, 0, part.tokens, nanos * part.tokens / tokens));
+      long share = nanos * part.tokens / tokens;
+      sets.add(part.set, new Use(0, 0, part.tokens, share, Set.of(part.mode.word())));
     }
     modes.forEach(mode -> add(metric(mode), 1));
     add(Metric.FORWARDS, 1);

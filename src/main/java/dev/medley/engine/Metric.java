@@ -6,6 +6,8 @@ import java.util.Locale;
 public enum Metric {
   /** That came out, those in error too. */
   ROWS,
+  /** That the model is done with, those that wait for rows before them to come out included. */
+  SCORED,
   /** That went through the model; in generation prompts, and each token that was made. */
   TOKENS,
   /**
@@ -34,7 +36,11 @@ public enum Metric {
   /** Bytes of the tensors of adapters that were read. */
   ADAPTER_BYTES,
   /** Milliseconds that rows waited for adapters to be read. */
-  ADAPTER_LOAD_MS;
+  ADAPTER_LOAD_MS,
+  /** Files that came from remote storage, bases' and adapters'; one in a cache folder does not. */
+  DOWNLOADS,
+  /** Their bytes. */
+  DOWNLOADED_BYTES;
 
   /** Such as {@code adapter_loads}. */
   public String word() {

@@ -277,6 +277,7 @@ final class Scorer implements Results {
       List<Prediction> predictions = task.predict(forward, hidden);
       int places = tokens.rows() * tokens.width();
       meter.pass(measured, places - batch.tokens(), System.nanoTime() - start);
+      meter.add(Metric.SCORED, rows.size());
       for (int i = 0; i < rows.size(); i++) {
         rows.get(i).result = new Result(predictions.get(i), warning(encoded.get(i)));
       }

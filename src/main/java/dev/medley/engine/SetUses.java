@@ -6,6 +6,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * What each adapter set was used for, in bounded memory: of more sets than are kept, those with the
@@ -25,14 +27,29 @@ public final class SetUses implements Serializable {
    * @param runs windows that had rows of it; 0 in generation, which has none
    * @param tokens that went through the model
    * @param nanos of passes, each shared among its sets by their tokens
+   * @param modes how it was applied, in words as a {@link Lineage} has them
    */
-  public record Use(long rows, long runs, long tokens, long nanos) implements Serializable {
-    static final Use NONE = new Use(0, 0, 0, 0);
+  public record Use(long rows, long runs, long tokens, long nanos, Set<String> modes)
+      implements Serializable {
+    static final Use NONE = new Use(0, 0, 0, 0, Set.of());
 
     /** Both together. */
     public Use plus(Use other) {
       return new Use(
-          rows + other.rows, runs + other.runs, tokens + other.tokens, nanos + other.nanos);
+          rows + other.rows,
+          runs + other.runs,
+          tokens + other.tokens,
+          nanos + other.nanos,
+          both(modes, other.modes));
+    }
+
+    private static Set<String> both(Set<String> some, Set<String> others) {
+      if (some.containsAll(others)) {
+        return some;
+      }
+      Set<String> both = new TreeSet<>(some);
+      both.addAll(others);
+      return both;
     }
   }
 

@@ -102,6 +102,7 @@ final class DownloadCache {
       }
       Files.writeString(checksumFile(copy), Sha256.hex(digest));
       Files.move(part, copy, StandardCopyOption.ATOMIC_MOVE);
+      Downloads.OF_THIS_JVM.add(length);
     } finally {
       Files.deleteIfExists(part);
     }

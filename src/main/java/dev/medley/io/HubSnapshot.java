@@ -157,6 +157,7 @@ final class HubSnapshot {
               part -> {
                 fetched[0] = true;
                 new HubDownload(client, from, file).into(part);
+                Downloads.OF_THIS_JVM.add(Files.size(part));
               });
       if (fetched[0]) {
         log.info(

@@ -7,6 +7,7 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
@@ -329,6 +330,30 @@ final class HoconObject {
         options.put(prefix + key, String.valueOf(object.get(key).unwrapped()));
       }
     }
+  }
+
+  /**
+   * All of it as HOCON, without passwords: those of URIs, and all values of {@code options}, which
+   * may be anything.
+   */
+  String rendered() {
+    ConfigRenderOptions options =
+        ConfigRenderOptions.defaults().setOriginComments(false).setComments(false).setJson(false);
+    return Location.redacted(withoutOptions(object).render(options));
+  }
+
+  private static ConfigObject withoutOptions(ConfigObject object) {
+    ConfigObject shown = object;
+    for (Map.Entry<String, ConfigValue> entry : object.entrySet()) {
+      if (entry.getValue() instanceof ConfigObject child) {
+        ConfigValue value =
+            entry.getKey().equals("options")
+                ? ConfigValueFactory.fromIterable(new TreeSet<>(child.keySet()))
+                : withoutOptions(child);
+        shown = shown.withValue(entry.getKey(), value);
+      }
+    }
+    return shown;
   }
 
   private String of(String key) {

@@ -26,6 +26,11 @@ final class JobArguments {
     return file;
   }
 
+  /** The job whole, with what the command line says: HOCON. */
+  String text() {
+    return JobFile.read(file, overrides).rendered();
+  }
+
   /** What is wrong in the file counts as wrong arguments. */
   JobConf conf() {
     try {

@@ -82,6 +82,7 @@ record JobConf(
    * @param completion the column of completions to score; null for none
    * @param seed the column of seeds; null for none
    * @param adapter the column of adapters; null where the file says so: every row under the base
+   * @param key the column that tells rows apart in the report; null for their places
    * @param options of Spark's reader
    */
   record Input(
@@ -92,6 +93,7 @@ record JobConf(
       String completion,
       String seed,
       String adapter,
+      String key,
       Map<String, String> options) {}
 
   /**
@@ -307,6 +309,7 @@ record JobConf(
         column(input, "completion", task, TextScoring.AUTO),
         column(input, "seed", task, TextGeneration.AUTO),
         input.string("adapter", input.isNull("adapter") ? null : "adapter"),
+        input.string("key", null),
         input.options("options"));
   }
 
@@ -578,7 +581,8 @@ record JobConf(
         input.seed(),
         input.adapter(),
         output.column(),
-        output.lineage());
+        output.lineage(),
+        input.key() == null && resume != null ? resume.key() : input.key());
   }
 
   private EngineSpec spec(Map<String, AdapterSource> sources) {

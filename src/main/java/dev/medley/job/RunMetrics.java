@@ -15,10 +15,13 @@ import dev.medley.engine.Version;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
+import dev.medley.spark.ErrorExample;
 import dev.medley.spark.ScoringCounters;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -51,11 +54,13 @@ final class RunMetrics {
    * Of a job at its end.
    *
    * @param file that the job is in
+   * @param text of the job, whole
    * @param seconds that it took
    */
   RunMetrics(
       JobConf conf,
       String file,
+      String text,
       SparkContext context,
       Timeline timeline,
       double seconds,
@@ -65,9 +70,14 @@ final class RunMetrics {
     versions.put("medley", Version.OF_THIS_LIBRARY).put("spark", context.version());
     versions.put("java", Runtime.version().toString());
     json.put("application", context.applicationId()).put("master", context.master());
-    json.put("started", Instant.now().minusMillis((long) (1000 * seconds)).toString());
+    json.put(
+        "started",
+        Instant.now()
+            .minusMillis((long) (1000 * seconds))
+            .truncatedTo(ChronoUnit.SECONDS)
+            .toString());
     json.put("seconds", seconds(seconds));
-    conf(conf, json.putObject("job").put("file", file));
+    conf(conf, json.putObject("job").put("file", file).put("conf", text));
     if (counters.affinity() != null) {
       json.putObject("plan").put("affinity", counters.affinity());
     }
@@ -116,12 +126,23 @@ final class RunMetrics {
     for (Metric metric : Metric.values()) {
       metrics.put(metric.word(), counters.of(metric));
     }
+    examples(counters.errorExamples());
     ObjectNode errors = json.putObject("errors");
     ObjectNode warnings = json.putObject("warnings");
     counters
         .errorsByCode()
         .forEach(
             (code, rows) -> (Code.valueOf(code).isWarning() ? warnings : errors).put(code, rows));
+  }
+
+  private void examples(Map<String, List<ErrorExample>> examples) {
+    ObjectNode codes = json.putObject("examples");
+    examples.forEach(
+        (code, some) -> {
+          ArrayNode to = codes.putArray(code);
+          some.forEach(
+              each -> to.addObject().put("row", each.row()).put("message", each.message()));
+        });
   }
 
   private void sets(SetUses uses) {
@@ -137,6 +158,7 @@ final class RunMetrics {
   private static void use(SetUses.Use use, ObjectNode to) {
     to.put("rows", use.rows()).put("runs", use.runs()).put("tokens", use.tokens());
     to.put("ms", use.nanos() / 1_000_000);
+    use.modes().forEach(to.putArray("modes")::add);
   }
 
   private void devices(Map<String, Long> rows) {
@@ -183,11 +205,18 @@ final class RunMetrics {
     return this;
   }
 
-  /** Puts it into the folder, in place of what an earlier run left there. */
+  /**
+   * Puts it, and a {@link RunReport}, into the folder, in place of what an earlier run left there.
+   */
   void write(String folder, SparkContext context) {
-    Path file = new Path(folder, FILE);
+    write(new Path(folder, FILE), json.toPrettyString(), context);
+    write(new Path(folder, RunReport.FILE), new RunReport(json).toString(), context);
+  }
+
+  private static void write(Path file, String text, SparkContext context) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     try (OutputStream out = file.getFileSystem(context.hadoopConfiguration()).create(file, true)) {
-      out.write(JSON.writeValueAsBytes(json));
+      out.write(bytes);
     } catch (IOException e) {
       throw new LoadException(file.toString(), "could not be written: " + e, e);
     }

@@ -61,7 +61,7 @@ final class Score implements Callable<Integer> {
         double seconds = timeline.seconds(); // progress goes on until it is closed
         if (written.isAny) {
           RunMetrics metrics =
-              new RunMetrics(conf, job.file(), context, timeline, seconds, counters);
+              new RunMetrics(conf, job.file(), job.text(), context, timeline, seconds, counters);
           if (context.isLocal()) { // else the driver has another processor, maybe no libtorch
             metrics.withForecast(validation, counters.sets(), storage);
           }
@@ -96,7 +96,7 @@ final class Score implements Callable<Integer> {
     Supplier<Progress.Counts> counts =
         () ->
             new Progress.Counts(
-                running.of(Metric.ROWS),
+                Math.max(running.of(Metric.ROWS), running.of(Metric.SCORED)),
                 running.of(Metric.TOKENS),
                 counters.errors(),
                 running.of(Metric.ADAPTER_LOADS));

@@ -17,6 +17,7 @@ import org.apache.spark.sql.types.StructType;
  * @param role index in a message
  * @param content index in a message
  * @param adapterIsArray whether the adapter column holds arrays
+ * @param key what tells it from others
  */
 record RequestFields(
     int text,
@@ -26,7 +27,8 @@ record RequestFields(
     int completion,
     int seed,
     int adapter,
-    boolean adapterIsArray)
+    boolean adapterIsArray,
+    int key)
     implements Serializable {
 
   /** Of columns that fit the schema. */
@@ -45,7 +47,8 @@ record RequestFields(
         index(in, columns.completion()),
         index(in, columns.seed()),
         adapter,
-        adapter >= 0 && in.apply(adapter).dataType() instanceof ArrayType);
+        adapter >= 0 && in.apply(adapter).dataType() instanceof ArrayType,
+        index(in, columns.key()));
   }
 
   private static int index(StructType in, String column) {
@@ -100,6 +103,11 @@ record RequestFields(
     return adapterIsArray
         ? new ArrayList<>(row.<String>getList(adapter))
         : List.of(row.getString(adapter));
+  }
+
+  /** What tells it from others; null where nothing does. */
+  Object key(Row row) {
+    return key < 0 ? null : row.get(key);
   }
 
   /** Of what a row asks for; the same in every JVM. */

@@ -40,6 +40,7 @@ record ScoreCalls(
             new AllAsked(rows),
             Asked::request,
             (asked, result) -> new Answered(asked.row, result),
+            asked -> null,
             (task, device) -> metrics));
   }
 

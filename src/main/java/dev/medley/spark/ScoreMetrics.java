@@ -3,6 +3,7 @@ package dev.medley.spark;
 import dev.medley.engine.Metric;
 import dev.medley.engine.Result;
 import java.io.Serializable;
+import java.util.function.Supplier;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.execution.metric.SQLMetric;
 import org.apache.spark.sql.execution.metric.SQLMetrics;
@@ -34,7 +35,7 @@ record ScoreMetrics(SQLMetric texts, SQLMetric errors, SQLMetric forwards, SQLMe
   }
 
   @Override
-  public void scored(Result result) {
+  public void scored(Result result, Supplier<String> name) {
     texts.add(1);
     if (result.prediction() == null) {
       errors.add(1);

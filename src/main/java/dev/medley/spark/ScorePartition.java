@@ -19,7 +19,8 @@ record ScorePartition(Broadcast<byte[]> shared, RequestFields fields, ScoringCou
   @Override
   public Iterator<Row> call(Iterator<Row> rows) {
     ScoringObserver.Start observer = counters == null ? ScoringObserver.NONE : counters::ofTask;
-    return ScoredRows.of(shared, rows, fields::request, ScorePartition::scored, observer);
+    return ScoredRows.of(
+        shared, rows, fields::request, ScorePartition::scored, fields::key, observer);
   }
 
   private static Row scored(Row row, Result result) {

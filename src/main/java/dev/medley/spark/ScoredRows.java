@@ -7,6 +7,7 @@ import dev.medley.engine.Result;
 import dev.medley.engine.Results;
 import dev.medley.engine.RowException;
 import dev.medley.engine.SetUses;
+import dev.medley.io.Downloads;
 import java.util.ArrayDeque;
 import java.util.Collections;
 import java.util.Iterator;
@@ -28,10 +29,14 @@ final class ScoredRows<R, S> implements Iterator<S> {
   /** Rows after which what was counted is passed on. */
   private static final int COUNTED_TOGETHER = 64;
 
+  /** Time after which it is, where no rows come out. */
+  private static final long COUNTED_NANOS = 1_000_000_000;
+
   private final ExecutorEngines.Lease lease;
   private final TaskContext task;
   private final Function<R, Request> request;
   private final BiFunction<R, Result, S> scored;
+  private final Function<R, Object> keyOf;
   private final ScoringObserver observer;
   private final Results results;
   private final Meter meter = new Meter();
@@ -41,21 +46,25 @@ final class ScoredRows<R, S> implements Iterator<S> {
   private final ArrayDeque<R> ahead = new ArrayDeque<>();
 
   private int uncounted; // rows
+  private long count;
+  private long lastCount = System.nanoTime();
   private boolean closed;
 
   private ScoredRows(
       Iterator<R> rows,
       Function<R, Request> request,
       BiFunction<R, Result, S> scored,
+      Function<R, Object> keyOf,
       ScoringObserver.Start observer,
       ExecutorEngines.Lease lease,
       TaskContext task) {
     this.request = request;
     this.scored = scored;
+    this.keyOf = keyOf;
     this.observer = observer.of(task, lease.engine().device());
     this.lease = lease;
     this.task = task;
-    this.results = lease.engine().run(new Requests(rows), task::killTaskIfInterrupted, meter);
+    this.results = lease.engine().run(new Requests(rows), this::beforeBatch, meter);
   }
 
   /**
@@ -64,12 +73,14 @@ final class ScoredRows<R, S> implements Iterator<S> {
    * @param shared {@link SharedSpec}
    * @param request what a row asks for; rows are kept until they are scored
    * @param scored a row and its result in one
+   * @param keyOf what tells a row from others, for those in error; null for its place
    */
   static <R, S> Iterator<S> of(
       Broadcast<byte[]> shared,
       Iterator<R> rows,
       Function<R, Request> request,
       BiFunction<R, Result, S> scored,
+      Function<R, Object> keyOf,
       ScoringObserver.Start observer) {
     if (!rows.hasNext()) {
       return Collections.emptyIterator(); // a task without rows loads no model
@@ -77,7 +88,7 @@ final class ScoredRows<R, S> implements Iterator<S> {
     TaskContext task = TaskContext.get();
     ExecutorEngines.Lease lease =
         ExecutorEngines.OF_THIS_JVM.lease(SharedSpec.of(shared.value()), task);
-    ScoredRows<R, S> all = new ScoredRows<>(rows, request, scored, observer, lease, task);
+    ScoredRows<R, S> all = new ScoredRows<>(rows, request, scored, keyOf, observer, lease, task);
     task.addTaskCompletionListener((TaskCompletionListener) ended -> all.close());
     return all;
   }
@@ -102,17 +113,36 @@ final class ScoredRows<R, S> implements Iterator<S> {
     if (result.error() != null) {
       totals.add(result.error().code());
     }
-    observer.scored(result);
+    R row = ahead.remove();
+    observer.scored(result, () -> name(row));
+    count++;
     if (++uncounted == COUNTED_TOGETHER) {
       count();
     }
-    return scored.apply(ahead.remove(), result);
+    return scored.apply(row, result);
+  }
+
+  /** A window may take minutes: whoever looks on is told meanwhile. */
+  private void beforeBatch() {
+    task.killTaskIfInterrupted();
+    if (System.nanoTime() - lastCount > COUNTED_NANOS) {
+      count();
+    }
+  }
+
+  private String name(R row) {
+    Object key = keyOf.apply(row);
+    return key == null ? "row %d of partition %d".formatted(count, task.partitionId()) : "" + key;
   }
 
   /** Passes on what the meter has. */
   private void count() {
     uncounted = 0;
+    lastCount = System.nanoTime();
     SetUses uses = new SetUses(SetUseCounts.OF_A_TASK);
+    Downloads.Taken downloads = Downloads.OF_THIS_JVM.take();
+    meter.add(Metric.DOWNLOADS, downloads.files());
+    meter.add(Metric.DOWNLOADED_BYTES, downloads.bytes());
     meter.drain(
         (metric, amount) -> {
           totals.add(metric, amount);

@@ -45,6 +45,7 @@ public final class Scoring {
   private record Expected(String types, Predicate<DataType> fits) {}
 
   private static final Expected TEXT = new Expected("string", StringType.class::isInstance);
+  private static final Expected ANY = new Expected("one of any type", type -> true);
   private static final Expected ADAPTER =
       new Expected(
           "string or array<string>",
@@ -225,6 +226,7 @@ public final class Scoring {
     checkInput(in, "completion", columns.completion(), TEXT, problems);
     checkInput(in, "seed", columns.seed(), SEED, problems);
     checkInput(in, "adapter", columns.adapter(), ADAPTER, problems);
+    checkInput(in, "key", columns.key(), ANY, problems);
     if (!(task instanceof TextGeneration)) {
       checkNone("messages", columns.messages(), task, TextGeneration.AUTO, problems);
       checkNone("seed", columns.seed(), task, TextGeneration.AUTO, problems);

@@ -15,6 +15,7 @@ import java.util.List;
  * @param adapter of type string or {@code array<string>}; null for every row under the base alone
  * @param prediction to be added
  * @param lineage to be added: where a row's prediction comes from; null for none
+ * @param key of any type: tells rows apart where people hear of one; null for their places
  */
 public record ScoringColumns(
     String text,
@@ -23,7 +24,8 @@ public record ScoringColumns(
     String seed,
     String adapter,
     String prediction,
-    String lineage)
+    String lineage,
+    String key)
     implements Serializable {
   /**
    * Throws IllegalArgumentException for a name that is missing or blank, and for both texts and
@@ -42,9 +44,10 @@ public record ScoringColumns(
     optional("adapter", adapter);
     named("prediction", prediction);
     optional("lineage", lineage);
+    optional("key", key);
   }
 
-  /** Without lineage. */
+  /** Without lineage and key. */
   public ScoringColumns(
       String text,
       String messages,
@@ -52,7 +55,7 @@ public record ScoringColumns(
       String seed,
       String adapter,
       String prediction) {
-    this(text, messages, completion, seed, adapter, prediction, null);
+    this(text, messages, completion, seed, adapter, prediction, null, null);
   }
 
   /** Texts. */
@@ -67,17 +70,24 @@ public record ScoringColumns(
 
   /** The same with completions of the texts, which are prompts then. */
   public ScoringColumns withCompletion(String column) {
-    return new ScoringColumns(text, messages, column, seed, adapter, prediction, lineage);
+    return new ScoringColumns(text, messages, column, seed, adapter, prediction, lineage, key);
   }
 
   /** The same with seeds. */
   public ScoringColumns withSeed(String column) {
-    return new ScoringColumns(text, messages, completion, column, adapter, prediction, lineage);
+    return new ScoringColumns(
+        text, messages, completion, column, adapter, prediction, lineage, key);
   }
 
   /** The same with a column of lineage; null for none. */
   public ScoringColumns withLineage(String column) {
-    return new ScoringColumns(text, messages, completion, seed, adapter, prediction, column);
+    return new ScoringColumns(text, messages, completion, seed, adapter, prediction, column, key);
+  }
+
+  /** The same with a column that tells rows apart; null for none. */
+  public ScoringColumns withKey(String column) {
+    return new ScoringColumns(
+        text, messages, completion, seed, adapter, prediction, lineage, column);
   }
 
   /** The columns that are added, in their order. */

@@ -6,7 +6,9 @@ import dev.medley.engine.RowError.Code;
 import dev.medley.engine.SetUses;
 import java.io.Serializable;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
@@ -22,6 +24,7 @@ public final class ScoringCounters implements Serializable {
 
   private final EnumMap<Metric, TaskSum> sums = new EnumMap<>(Metric.class);
   private final NamedCounts errors = new NamedCounts();
+  private final ErrorExamples examples = new ErrorExamples();
   private final NamedCounts places = new NamedCounts();
   private final SetUseCounts sets = SetUseCounts.ofAllTasks();
   private transient volatile String affinity; // on the driver alone
@@ -38,6 +41,7 @@ public final class ScoringCounters implements Serializable {
       counters.sums.put(metric, sum);
     }
     context.register(counters.errors, name + " errors");
+    context.register(counters.examples);
     context.register(counters.places, name + " devices");
     context.register(counters.sets);
     return counters;
@@ -61,6 +65,11 @@ public final class ScoringCounters implements Serializable {
   /** Rows by the name of their error's code, warnings such as {@code TEXT_TRUNCATED} included. */
   public Map<String, Long> errorsByCode() {
     return errors.value();
+  }
+
+  /** A few rows in error of each code, warnings included. */
+  public Map<String, List<ErrorExample>> errorExamples() {
+    return examples.value();
   }
 
   /** Rows in error, without warnings. */
@@ -107,6 +116,7 @@ public final class ScoringCounters implements Serializable {
   ScoringObserver ofTask(TaskContext task, String device) {
     sums.values().forEach(sum -> sum.begin(task));
     errors.begin(task);
+    examples.begin(task);
     places.begin(task);
     sets.begin(task);
     String place = SparkEnv.get().executorId() + " " + host() + " " + device;
@@ -126,10 +136,14 @@ public final class ScoringCounters implements Serializable {
     }
 
     @Override
-    public void scored(Result result) {
+    public void scored(Result result, Supplier<String> name) {
       places.add(place);
       if (result.error() != null) {
-        errors.add(result.error().code().name());
+        String code = result.error().code().name();
+        errors.add(code);
+        if (examples.wants(code)) {
+          examples.add(new ErrorExample(code, name.get(), result.error().message()));
+        }
       }
     }
 

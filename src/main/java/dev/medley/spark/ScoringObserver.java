@@ -3,6 +3,7 @@ package dev.medley.spark;
 import dev.medley.engine.Metric;
 import dev.medley.engine.Result;
 import dev.medley.engine.SetUses;
+import java.util.function.Supplier;
 import org.apache.spark.TaskContext;
 
 /** Who is told what becomes of a task's rows, in the thread that asks for them. */
@@ -16,8 +17,12 @@ interface ScoringObserver {
     ScoringObserver of(TaskContext task, String device);
   }
 
-  /** For each row that comes out. */
-  default void scored(Result result) {}
+  /**
+   * For each row that comes out.
+   *
+   * @param name of the row, for people
+   */
+  default void scored(Result result, Supplier<String> name) {}
 
   /** Now and then, and at the end: how much more there was of something. */
   default void counted(Metric metric, long amount) {}

@@ -84,7 +84,7 @@ final class SetCounts {
             .orElseThrow();
     Dataset<Row> pruned = numbered.select(adapter.as("adapter"), bytes.cast("bigint").as("bytes"));
     boolean isArray = pruned.schema().apply(0).dataType() instanceof ArrayType;
-    RequestFields fields = new RequestFields(-1, -1, -1, -1, -1, -1, 0, isArray);
+    RequestFields fields = new RequestFields(-1, -1, -1, -1, -1, -1, 0, isArray, -1);
     return pruned
         .mapPartitions(new Count(keys, fields, tokens, windowRows), Encoders.row(COUNTS))
         .groupBy("key")

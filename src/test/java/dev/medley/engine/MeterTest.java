@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,6 +65,7 @@ class MeterTest {
     try (Engine engine = Engine.load(spec().with(Merging.AUTO.with(Mode.NEVER)))) {
       Counted counted = Counted.of(engine, requests);
       assertThat(counted.of(Metric.TOKENS)).isEqualTo(6 + 9 + 6);
+      assertThat(counted.of(Metric.SCORED)).isEqualTo(3);
       assertThat(counted.of(Metric.PADDING_TOKENS)).isEqualTo(3 + 3);
       assertThat(counted.of(Metric.FORWARDS)).isEqualTo(1);
       assertThat(counted.of(Metric.FORWARDS_BASE)).isEqualTo(1);
@@ -77,6 +79,8 @@ class MeterTest {
       assertThat(base.runs()).isEqualTo(1);
       assertThat(base.tokens()).isEqualTo(15);
       assertThat(base.nanos()).isPositive();
+      assertThat(base.modes()).containsExactly("base");
+      assertThat(counted.sets.sets().get(1).use().modes()).containsExactly("added");
       assertThat(counted.sets.others()).isEqualTo(Use.NONE);
     }
   }
@@ -141,6 +145,7 @@ class MeterTest {
         tokens += made.promptTokens() + made.generatedTokens() - 1; // the last goes nowhere
       }
       assertThat(counted.of(Metric.TOKENS)).isEqualTo(tokens).isEqualTo(7 + 6);
+      assertThat(counted.of(Metric.SCORED)).isEqualTo(2);
       assertThat(counted.of(Metric.FORWARDS)).isEqualTo(5);
       assertThat(counted.of(Metric.FORWARDS_BASE)).isEqualTo(5);
       assertThat(counted.of(Metric.FORWARDS_ADDED)).isEqualTo(5);
@@ -158,16 +163,17 @@ class MeterTest {
     long rows = 0;
     long tokens = 0;
     for (int i = 0; i < 20_000; i++) {
-      Use use = new Use(1, 1, 1 + random.nextInt(9), 10);
+      Use use = new Use(1, 1, 1 + random.nextInt(9), 10, Set.of(i % 2 == 0 ? "base" : "added"));
       uses.add("a" + random.nextInt(5_000), use);
-      uses.add("large", new Use(1, 1, 20, 10));
+      uses.add("large", new Use(1, 1, 20, 10, Set.of("added")));
       rows += 2;
       tokens += use.tokens() + 20;
     }
     List<SetUses.OfSet> sets = uses.sets();
     assertThat(sets).hasSizeBetween(50, 99);
     assertThat(sets.get(0).set()).isEqualTo("large");
-    assertThat(sets.get(0).use()).isEqualTo(new Use(20_000, 20_000, 400_000, 200_000));
+    assertThat(sets.get(0).use())
+        .isEqualTo(new Use(20_000, 20_000, 400_000, 200_000, Set.of("added")));
     Use all = sets.stream().map(SetUses.OfSet::use).reduce(uses.others(), Use::plus);
     assertThat(all.rows()).isEqualTo(rows);
     assertThat(all.tokens()).isEqualTo(tokens);

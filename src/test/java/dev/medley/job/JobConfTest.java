@@ -95,7 +95,7 @@ class JobConfTest {
               adapters-from = "more/*"
               sets { both = [people, new.places] }
               input {
-                format = csv, path = "rows.csv", text = "body", adapter = "model"
+                format = csv, path = "rows.csv", text = "body", adapter = "model", key = "id"
                 options { header = true, sep = ";", some.nested.key = 3 }
               }
               output { format = orc, path = "out", column = "found", lineage = true, mode = append, options { compression = zlib } }
@@ -139,6 +139,7 @@ class JobConfTest {
                     null,
                     null,
                     "model",
+                    "id",
                     Map.of("header", "true", "sep", ";", "some.nested.key", "3")),
                 new Output(
                     Format.ORC,
@@ -170,7 +171,8 @@ class JobConfTest {
                 Map.of(),
                 null,
                 Map.of(),
-                new Input(Format.JSON, "rows.jsonl", "text", null, null, null, "adapter", Map.of()),
+                new Input(
+                    Format.JSON, "rows.jsonl", "text", null, null, null, "adapter", null, Map.of()),
                 new Output(Format.PARQUET, "out", "prediction", null, "error", Map.of()),
                 ErrorPolicy.NONE,
                 null,
@@ -252,7 +254,7 @@ class JobConfTest {
             "job.conf:11: medley.input.path: expected a string, found \"\"",
             "job.conf:11: medley.input.options.a: expected a string, number or boolean, found [1]",
             "job.conf:11: medley.input.colum: unknown key; known here: adapter, completion, format,"
-                + " messages, options, path, seed, text",
+                + " key, messages, options, path, seed, text",
             "job.conf:12: medley.output.format: expected json, csv, parquet or orc, found text: a"
                 + " line of text holds one string, no prediction beside its row",
             "job.conf:12: medley.output.mode: expected error, overwrite, append, ignore or resume, found"
@@ -577,7 +579,15 @@ class JobConfTest {
     assertThat(conf.input())
         .isEqualTo(
             new Input(
-                Format.JSON, "rows.jsonl", null, "chat", null, "number", "adapter", Map.of()));
+                Format.JSON,
+                "rows.jsonl",
+                null,
+                "chat",
+                null,
+                "number",
+                "adapter",
+                null,
+                Map.of()));
     assertThat(conf.columns())
         .isEqualTo(ScoringColumns.ofChats("chat", "adapter", "prediction").withSeed("number"));
     assertThat(conf.batching().cacheMemory()).isEqualTo(3L << 29);

@@ -10,14 +10,19 @@ import dev.medley.Fixtures;
 import dev.medley.ScalaList;
 import dev.medley.engine.Batching;
 import dev.medley.engine.EngineSpec;
+import dev.medley.engine.EngineSpec.Extra;
 import dev.medley.engine.Metric;
+import dev.medley.engine.Result;
 import dev.medley.engine.RowError.Code;
 import dev.medley.engine.SetUses;
 import dev.medley.engine.TextClassification;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.commons.lang3.SerializationUtils;
@@ -27,6 +32,7 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.metrics.source.Source;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.scheduler.AccumulableInfo;
@@ -66,6 +72,46 @@ class ScoringCountersTest {
       in.set(i, RowFactory.create(i, "a dog", "qw"));
     }
     return in;
+  }
+
+  /** Of a task: metrics as they are told, and rows as they come out. */
+  private static final List<String> TOLD = Collections.synchronizedList(new ArrayList<>());
+
+  /** One window of some seconds, whose rows come out together at its end. */
+  @Test
+  void whoLooksOnIsToldWhileAWindowIsInWork() {
+    EngineSpec spec = SPEC.with(Batching.DEFAULT).with(Extra.DETERMINISTIC);
+    Broadcast<byte[]> shared = Scoring.broadcast(session(), Scoring.shared(session(), spec));
+    RequestFields fields = RequestFields.of(LocalSpark.ROWS, COLUMNS);
+    MapPartitionsFunction<Row, Integer> score =
+        rows ->
+            ScoredRows.of(
+                shared,
+                rows,
+                fields::request,
+                (row, result) -> row.getInt(0),
+                row -> null,
+                (task, device) -> new Teller());
+    TOLD.clear();
+    assertThat(
+            rows(random(6000, 3, "qv"))
+                .coalesce(1)
+                .mapPartitions(score, Encoders.INT())
+                .collectAsList())
+        .hasSize(6000);
+    assertThat(TOLD.indexOf("SCORED")).isBetween(0, TOLD.indexOf("row") - 1);
+  }
+
+  private static final class Teller implements ScoringObserver {
+    @Override
+    public void scored(Result result, Supplier<String> name) {
+      TOLD.add("row");
+    }
+
+    @Override
+    public void counted(Metric metric, long amount) {
+      TOLD.add(metric.name());
+    }
   }
 
   private static void isOfAll(ScoringCounters counters) {
