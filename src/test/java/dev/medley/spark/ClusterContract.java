@@ -102,6 +102,11 @@ abstract class ClusterContract {
     return ClusterRows.steady(LocalSpark.spec(model, TextClassification.AUTO, ADAPTERS));
   }
 
+  /** On the cluster. */
+  final List<Row> score(List<Row> rows, EngineSpec spec) {
+    return score(session, rows, spec);
+  }
+
   private static List<Row> score(SparkSession session, List<Row> rows, EngineSpec spec) {
     return Scoring.score(ClusterRows.in(session, rows), spec, COLUMNS, null).collectAsList();
   }
