@@ -21,7 +21,7 @@ public final class ChildJvm {
   }
 
   /** The same after a line of shell, such as {@code ulimit -f 128}. */
-  static Process limited(String shell, Class<?> main, String... args) throws IOException {
+  public static Process limited(String shell, Class<?> main, String... args) throws IOException {
     List<String> command = new ArrayList<>(List.of("sh", "-c", shell + " && exec \"$@\"", "sh"));
     command.addAll(command(main, args));
     return new ProcessBuilder(command).redirectErrorStream(true).start();
