@@ -103,8 +103,13 @@ final class ArchiveCache {
     try {
       Files.createDirectory(part);
       Map<String, String> sums = new TreeMap<>();
+      String hash = content.getParent().getFileName().toString();
       for (String name : Archive.unpack(archive.toString(), file, bounds, part)) {
         sums.put(name, Sha256.read(part.resolve(name)));
+      }
+      if (!Sha256.of(file).equals(hash)) {
+        throw new LoadException(
+            archive.toString(), "changed while it was read; try again when it is written");
       }
       Files.writeString(
           checksums(content),

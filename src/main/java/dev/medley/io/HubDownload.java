@@ -62,10 +62,10 @@ final class HubDownload {
       }
       throw e;
     } catch (Unwritable e) {
-      Files.deleteIfExists(part); // a full disk stays full with it
+      leave(part); // a full disk stays full with it
       throw (IOException) e.getCause();
     } catch (RuntimeException | Error e) {
-      Files.deleteIfExists(part);
+      leave(part);
       throw e;
     }
     if (!isRight()) {
@@ -76,6 +76,13 @@ final class HubDownload {
               + file.etag()
               + " as the Hub says, found others to download; try again, and see the proxy where"
               + " they stay others");
+    }
+  }
+
+  /** Deletes it, unless somebody was killed who may come again, and then can tell what is right. */
+  private void leave(Path part) throws IOException {
+    if (!(file.isHash() && Thread.currentThread().isInterrupted())) {
+      Files.deleteIfExists(part);
     }
   }
 

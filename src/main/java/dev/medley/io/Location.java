@@ -29,7 +29,7 @@ public record Location(String uri) implements Serializable {
 
   /** The same anywhere in a text; behind the colon may be a port, and an @ in the path. */
   private static final Pattern PASSWORD =
-      Pattern.compile("://[^\\[:/@\\s]*:(?!\\d{1,5}/)[^\\s@]*@");
+      Pattern.compile("://[^\\[:/@\\s]*:(?!\\d{1,5}/)[^\\s@]*@([^\\s/@]*@)*");
 
   /** Schemes where the part before the @ is a container or a model, not a user. */
   private static final Set<String> AT_IS_NO_USER = Set.of("abfs", "abfss", "wasb", "wasbs", "hf");

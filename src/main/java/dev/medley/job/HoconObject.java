@@ -333,27 +333,38 @@ final class HoconObject {
   }
 
   /**
-   * All of it as HOCON, without passwords: those of URIs, and all values of {@code options}, which
+   * All of it as HOCON, without secrets: users of URIs, and all values of {@code options}, which
    * may be anything.
    */
   String rendered() {
     ConfigRenderOptions options =
         ConfigRenderOptions.defaults().setOriginComments(false).setComments(false).setJson(false);
-    return Location.redacted(withoutOptions(object).render(options));
+    return Location.redacted(withoutSecrets(object).render(options));
   }
 
-  private static ConfigObject withoutOptions(ConfigObject object) {
-    ConfigObject shown = object;
-    for (Map.Entry<String, ConfigValue> entry : object.entrySet()) {
-      if (entry.getValue() instanceof ConfigObject child) {
-        ConfigValue value =
-            entry.getKey().equals("options")
-                ? ConfigValueFactory.fromIterable(new TreeSet<>(child.keySet()))
-                : withoutOptions(child);
-        shown = shown.withValue(entry.getKey(), value);
+  private static ConfigValue withoutSecrets(ConfigValue value) {
+    if (value instanceof ConfigObject object) {
+      ConfigObject shown = object;
+      for (Map.Entry<String, ConfigValue> entry : object.entrySet()) {
+        boolean isOptions =
+            entry.getKey().equals("options") && entry.getValue() instanceof ConfigObject;
+        shown =
+            shown.withValue(
+                entry.getKey(),
+                isOptions
+                    ? ConfigValueFactory.fromIterable(
+                        new TreeSet<>(((ConfigObject) entry.getValue()).keySet()))
+                    : withoutSecrets(entry.getValue()));
       }
+      return shown;
     }
-    return shown;
+    if (value instanceof ConfigList list) {
+      return ConfigValueFactory.fromIterable(
+          list.stream().map(HoconObject::withoutSecrets).toList());
+    }
+    return value.unwrapped() instanceof String text
+        ? ConfigValueFactory.fromAnyRef(Location.shown(text))
+        : value;
   }
 
   private String of(String key) {

@@ -1,6 +1,7 @@
 package dev.medley.job;
 
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,8 +23,9 @@ final class JobArguments {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
+  /** Without a password, for people. */
   String file() {
-    return file;
+    return Location.shown(file);
   }
 
   /** The job whole, with what the command line says: HOCON. */

@@ -36,18 +36,23 @@ final class RateChart {
   }
 
   private static List<Step> steps(JsonNode timeline) {
+    long[] rows = new long[timeline.size()];
+    for (int i = rows.length - 1; i >= 0; i--) { // a task that fails takes its rows back
+      long here = timeline.get(i).path("rows").asLong();
+      rows[i] = i + 1 < rows.length ? Math.min(here, rows[i + 1]) : here;
+    }
     int together = (timeline.size() + MOST - 1) / MOST;
     List<Step> steps = new ArrayList<>();
     double seconds = 0;
-    long rows = 0;
+    long before = 0;
     for (int i = 0; i < timeline.size(); i++) {
       JsonNode point = timeline.get(i);
       double to = point.path("seconds").asDouble();
       boolean isLast = i + 1 == timeline.size();
       if (to > seconds && (isLast || (i + 1) % together == 0)) {
-        steps.add(new Step(seconds, to, point.path("rows").asLong() - rows));
+        steps.add(new Step(seconds, to, rows[i] - before));
         seconds = to;
-        rows = point.path("rows").asLong();
+        before = rows[i];
       }
     }
     return steps;

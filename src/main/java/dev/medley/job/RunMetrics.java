@@ -135,6 +135,15 @@ final class RunMetrics {
             (code, rows) -> (Code.valueOf(code).isWarning() ? warnings : errors).put(code, rows));
   }
 
+  /** Counts beside the rows that were scored, by what they are of. */
+  RunMetrics withCounts(Map<String, Long> counts) {
+    if (!counts.isEmpty()) {
+      ObjectNode resumed = json.putObject("resumed");
+      counts.forEach((what, count) -> resumed.put(what.replace(' ', '_'), count));
+    }
+    return this;
+  }
+
   private void examples(Map<String, List<ErrorExample>> examples) {
     ObjectNode codes = json.putObject("examples");
     examples.forEach(
@@ -186,7 +195,7 @@ final class RunMetrics {
   RunMetrics withForecast(Validation checked, SetUses uses, Storage storage) {
     EngineSpec spec = checked.spec();
     List<Forecast.Demand> demands = new ArrayList<>();
-    for (SetUses.OfSet set : uses.sets().subList(0, Math.min(SETS, uses.sets().size()))) {
+    for (SetUses.OfSet set : uses.sets()) {
       SetUses.Use use = set.use();
       if (use.rows() > 0 && use.runs() > 0) {
         AdapterRef ref = AdapterRef.parse(List.of(set.set())).expand(spec.namedSets());
@@ -197,7 +206,9 @@ final class RunMetrics {
     ObjectNode plan = json.withObject("/plan").putObject("forecast");
     plan.put("batches", forecast.batches()).put("seconds_of_base", forecast.seconds());
     ArrayNode sets = plan.putArray("sets");
-    for (Forecast.OfSet set : forecast.sets()) {
+    double changes = forecast.sets().stream().mapToDouble(Forecast.OfSet::seconds).sum();
+    plan.put("seconds_of_changes", changes);
+    for (Forecast.OfSet set : forecast.sets().subList(0, Math.min(SETS, forecast.sets().size()))) {
       ObjectNode to = sets.addObject().put("set", set.set().toString()).put("mode", set.mode());
       to.put("batches", set.batches()).put("seconds", set.seconds());
       to.put("bytes", set.bytes()).put("merged_bytes", set.merged());

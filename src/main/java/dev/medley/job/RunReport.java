@@ -58,6 +58,10 @@ final class RunReport {
             .formatted(of("/job/task"), of("/job/base"), of("/job/output/path")));
     head.append("Started %s.</p>\n<dl class=\"tiles\">\n".formatted(of("/started")));
     head.append(tile("rows", number(Metric.ROWS), ""));
+    for (var count : metrics.at("/resumed").properties()) {
+      String what = count.getKey().replace('_', ' ');
+      head.append(tile(what, Html.number(count.getValue().asLong()), ""));
+    }
     head.append(tile("in error", Html.number(errors), errors > 0 ? " class=\"bad\"" : ""));
     head.append(tile("seconds", Html.number(seconds), ""));
     head.append(tile("rows/s", Html.number(count(Metric.ROWS) / Math.max(seconds, 1e-3)), ""));
@@ -101,11 +105,9 @@ final class RunReport {
     if (!forecast.isObject()) {
       return "–";
     }
-    double changes = 0;
-    for (JsonNode set : forecast.path("sets")) {
-      changes += set.path("seconds").asDouble();
-    }
-    return Html.number(forecast.path("seconds_of_base").asDouble() + changes);
+    return Html.number(
+        forecast.path("seconds_of_base").asDouble()
+            + forecast.path("seconds_of_changes").asDouble());
   }
 
   private String sets() {

@@ -38,6 +38,7 @@ final class Score implements Callable<Integer> {
   }
 
   private int score(JobConf conf) {
+    String text = job.text(); // the file may be another one when the job ends
     Storage storage = Session.storage();
     Validation validation = conf.validation(conf.spec(storage), storage);
     validation.orThrow();
@@ -61,17 +62,32 @@ final class Score implements Callable<Integer> {
         double seconds = timeline.seconds(); // progress goes on until it is closed
         if (written.isAny) {
           RunMetrics metrics =
-              new RunMetrics(conf, job.file(), job.text(), context, timeline, seconds, counters);
-          if (context.isLocal()) { // else the driver has another processor, maybe no libtorch
-            metrics.withForecast(validation, counters.sets(), storage);
-          }
-          metrics.write(conf.output().path(), context);
+              new RunMetrics(conf, job.file(), text, context, timeline, seconds, counters);
+          metrics.withCounts(written.counts);
+          leave(metrics, conf, validation, counters, context);
         }
         out.print(new RunSummary(conf, counters, seconds, written.counts));
         out.flush();
       }
     }
     return Medley.OK;
+  }
+
+  /** The rows are there already: what goes wrong here is said, and no more. */
+  private static void leave(
+      RunMetrics metrics,
+      JobConf conf,
+      Validation validation,
+      ScoringCounters counters,
+      SparkContext context) {
+    try {
+      if (context.isLocal()) { // else the driver has another processor, maybe no libtorch
+        metrics.withForecast(validation, counters.sets(), Session.storage());
+      }
+      metrics.write(conf.output().path(), context);
+    } catch (RuntimeException e) {
+      log.warn("the output has no metrics and no report: {}", Failure.message(e));
+    }
   }
 
   /**
@@ -84,7 +100,10 @@ final class Score implements Callable<Integer> {
   private static Written write(
       SparkSession spark, JobConf conf, Validation validation, ScoringCounters counters) {
     if (conf.resume() != null) {
-      return new Written(true, ResumedScore.run(spark, conf, validation, counters).counts());
+      ResumedScore resumed = ResumedScore.run(spark, conf, validation, counters);
+      boolean isNew = resumed.outcome().writtenChunks() > 0;
+      String before = conf.output().path() + "/" + RunMetrics.FILE;
+      return new Written(isNew || !Rows.exist(before), resumed.counts());
     }
     Dataset<Row> rows = Rows.read(spark, conf.input());
     Dataset<Row> scored =

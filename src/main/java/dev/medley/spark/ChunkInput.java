@@ -43,13 +43,14 @@ import org.apache.spark.sql.types.StructType;
  *
  * @param rows of the files alone
  * @param versions of the files: length and time of change by path, without a user in it
- * @param reading how files are read: Spark's name of the format, and options
+ * @param reading how files are read: the session's time zone, Spark's name of the format, options
  */
 record ChunkInput(Dataset<Row> rows, Map<String, String> versions, String reading) {
   /** The smallest part that Spark would make of its own accord. */
   static final long PART_BYTES = 4 << 20;
 
   private static final String METADATA = "_metadata";
+  private static final String TIME_ZONE = "spark.sql.session.timeZone";
 
   private static final Pattern USER = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*://[^/]*@");
 
@@ -74,7 +75,8 @@ record ChunkInput(Dataset<Row> rows, Map<String, String> versions, String readin
   /** Throws IllegalArgumentException where the rows are not those of files. */
   static ChunkInput of(Dataset<Row> rows) {
     Map<String, String> versions = new TreeMap<>();
-    StringBuilder reading = new StringBuilder();
+    StringBuilder reading = new StringBuilder(rows.sparkSession().conf().get(TIME_ZONE));
+    reading.append('\n'); // by which texts are times, and times are keys
     scala.collection.Iterator<LogicalPlan> leaves =
         rows.queryExecution().analyzed().collectLeaves().iterator();
     while (leaves.hasNext()) {
@@ -122,8 +124,9 @@ record ChunkInput(Dataset<Row> rows, Map<String, String> versions, String readin
             .as("medley_version"));
     columns.add(metadata.getField("file_block_start").as("medley_start"));
     columns.add(lit(-1).as("medley_bucket"));
-    Dataset<Row> some =
-        left.isEmpty() ? rows : rows.where(not(path.isInCollection(left))); // Spark opens no others
+    List<String> encoded = left.stream().map(file -> new Path(file).toUri().toString()).toList();
+    Dataset<Row> some = // Spark opens no others
+        left.isEmpty() ? rows : rows.where(not(path.isInCollection(encoded)));
     return some.select(columns.toArray(Column[]::new));
   }
 
@@ -145,7 +148,7 @@ record ChunkInput(Dataset<Row> rows, Map<String, String> versions, String readin
     columns.add(column.as("medley_key"));
     columns.add(monotonically_increasing_id().as("medley_order"));
     return some.select(columns.toArray(Column[]::new))
-        .repartition(Math.min(wanted.size(), MOST_PARTITIONS), col("medley_bucket"))
+        .repartition(Math.max(1, Math.min(wanted.size(), MOST_PARTITIONS)), col("medley_bucket"))
         .sortWithinPartitions("medley_bucket", "medley_key", "medley_order")
         .drop("medley_key", "medley_order");
   }

@@ -53,12 +53,21 @@ record ChunkRows(
           .add("medley_key", DataTypes.BinaryType)
           .add("medley_set", DataTypes.StringType);
 
-  /** In messages about adapters that nobody has found fault with. */
+  /** In messages about adapters that nobody has found fault with: storage or the Hub failed. */
   private static final Pattern PASSING =
-      Pattern.compile("could not be read|expected a file, found none|start the job again");
+      Pattern.compile(
+          "could not be (read|kept in|put into|reached|looked up)|interrupted while"
+              + "|forbids to ask the Hub|expected a list of its files"
+              + "|expected a file, found none|start the job again");
 
   /** How many rows with known predictions may wait for one that is being scored. */
   private static final int MOST_WAITING = 10_000;
+
+  /** Whether an error is one of storage or of a device, not of what is stored and asked. */
+  static boolean mayPass(String code, String message) {
+    return code.equals(Code.DEVICE_OUT_OF_MEMORY.name())
+        || code.equals(Code.ADAPTER_UNFIT.name()) && PASSING.matcher(message).find();
+  }
 
   @Override
   public Iterator<Row> call(Iterator<Row> rows) {
@@ -168,7 +177,10 @@ record ChunkRows(
         for (int i = 0; i < added.size(); i++) {
           values[inputs + i] = result.get(head.row.size() + i);
         }
-        key = mayPass(values[inputs + error]) ? RowKeys.unsure() : key;
+        boolean mayPass =
+            values[inputs + error] instanceof Row wrong
+                && mayPass(wrong.getString(0), wrong.getString(1));
+        key = mayPass ? RowKeys.unsure() : key;
       } else {
         System.arraycopy(head.known, 0, values, inputs, added.size());
         known--;
@@ -198,13 +210,6 @@ record ChunkRows(
                 .orElse(-1L);
         throw e.at(TaskContext.getPartitionId(), index);
       }
-    }
-
-    /** Whether an error is one of storage, not of what is stored. */
-    private static boolean mayPass(Object error) {
-      return error instanceof Row wrong
-          && wrong.getString(0).equals(Code.ADAPTER_UNFIT.name())
-          && PASSING.matcher(wrong.getString(1)).find();
     }
 
     private void enter(Chunk next) {

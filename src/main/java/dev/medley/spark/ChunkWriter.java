@@ -1,5 +1,6 @@
 package dev.medley.spark;
 
+import dev.medley.io.LoadException;
 import dev.medley.io.Sha256;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
@@ -108,15 +109,31 @@ record ChunkWriter(ChunkFolder folder, ChunkFormat format, String run, String mo
       String state = String.join("\n", model, schema, chunk.version());
       String hash = HexFormat.of().formatHex(keys.toByteArray());
       String name = chunk.id() + "-" + Sha256.of(state + hash).substring(0, HASH);
-      folder.write(folder.hidden(ChunkFolder.CHUNKS, name + ".keys"), keys.toByteArray());
       String file = ChunkFolder.DATA + name + format.extension();
+      String done = name + "\n" + file + "\n" + chunk.file();
+      Path note = folder.hidden(ChunkFolder.CHUNKS, name + ".json");
+      if (isOfThisRun(name, note)) {
+        return done; // by another attempt, whose files nobody may take away for a moment
+      }
+      folder.write(folder.hidden(ChunkFolder.CHUNKS, name + ".keys"), keys.toByteArray());
       FileStatus status = folder.commit(staged, folder.visible(file));
       committed = true;
       ChunkCommit commit =
           new ChunkCommit(
               name, chunk, run, file, status.getLen(), rows, model, schema, unsure, sets());
-      folder.write(folder.hidden(ChunkFolder.CHUNKS, name + ".json"), commit.toJson());
-      return name + "\n" + file + "\n" + chunk.file();
+      folder.write(note, commit.toJson());
+      return done;
+    }
+
+    private boolean isOfThisRun(String name, Path note) {
+      try {
+        return folder
+            .readText(note)
+            .filter(text -> ChunkCommit.parse(name, text, note.toString()).run().equals(run))
+            .isPresent();
+      } catch (LoadException e) {
+        return false; // a damaged one of another run
+      }
     }
 
     /** Fingerprints by what the adapter column holds. */

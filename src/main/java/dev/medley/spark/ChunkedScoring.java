@@ -68,7 +68,8 @@ public final class ChunkedScoring {
   /**
    * What a run has done.
    *
-   * @param keptRows rows of chunks that stayed as they were
+   * @param keptRows rows of chunks that stayed as they were, and of those that an attempt has
+   *     committed whose task was done again: its counters are lost
    * @param reusedRows rows of other chunks whose predictions stayed
    * @param keptChunks chunks that stayed as they were
    * @param writtenChunks chunks that did not
@@ -91,6 +92,9 @@ public final class ChunkedScoring {
     this.counters = counters;
     this.flat = flat;
     input = ChunkInput.of(rows);
+    if (output.key() != null) {
+      input.checkKey(output.key());
+    }
     spec = Scoring.withAbsolutePaths(validation.spec());
     out = Scoring.schema(rows.schema(), spec.task(), columns);
     written = flat.apply(session.createDataFrame(List.<Row>of(), out)).schema();
@@ -98,9 +102,6 @@ public final class ChunkedScoring {
     SparkContext context = session.sparkContext();
     reused = context.longAccumulator("medley rows reused");
     fingerprints = new Fingerprints(folder, context.collectionAccumulator("medley fingerprints"));
-    if (output.key() != null) {
-      input.checkKey(output.key());
-    }
   }
 
   /**
@@ -159,9 +160,10 @@ public final class ChunkedScoring {
                     && commit.sets().entrySet().stream()
                         .allMatch(
                             set -> sets.of(set.getKey()).fingerprint().equals(set.getValue())));
-    long keptRows = states.done().values().stream().mapToLong(ChunkCommit::rows).sum();
+    long rows = states.done().values().stream().mapToLong(ChunkCommit::rows).sum();
     Set<String> left = left(states);
     List<String> commits = List.of();
+    List<ChunkCommit> others = List.of();
     if (!left.containsAll(inputs()) || !isMarked() || !states.stale().isEmpty()) {
       folder.delete(folder.visible(SUCCESS));
       putAside(states);
@@ -169,16 +171,20 @@ public final class ChunkedScoring {
         commits = run(states, left, buckets, keys, model, schema);
       }
       claim.checkHeld();
-      finish(states, commits);
+      others = finish(states, commits);
     }
-    return new Outcome(keptRows, reused.sum(), states.done().size(), commits.size());
+    return new Outcome(
+        rows + others.stream().mapToLong(ChunkCommit::rows).sum(),
+        reused.sum(),
+        states.done().size(),
+        commits.size() + others.size());
   }
 
   private boolean isMarked() {
     return folder.list(folder.root()).containsKey(SUCCESS);
   }
 
-  /** What the base, the task and its options are. */
+  /** What the base, the task and its options are, and which columns hold what they say. */
   private String model() {
     Location base = Location.of(spec.base());
     String versions = "base " + Sha256.of(base.uri() + BaseModel.versions(storage, base));
@@ -196,12 +202,14 @@ public final class ChunkedScoring {
             spec.dtype().toString(),
             Integer.toString(spec.batching().maxLength()),
             Boolean.toString(spec.batching().truncation()),
-            Boolean.toString(spec.has(Extra.DETERMINISTIC))));
+            Boolean.toString(spec.has(Extra.DETERMINISTIC)),
+            added().json()));
   }
 
   /** What the columns are, and how they are read. */
   private String schema() {
-    return Sha256.of(String.join("\n", written.json(), columns.toString(), input.reading()));
+    String read = columns.withKey(null).toString(); // that one is for people
+    return Sha256.of(String.join("\n", written.json(), read, input.reading()));
   }
 
   /** Of a chunk's input as it is now; null where it is gone. */
@@ -265,6 +273,12 @@ public final class ChunkedScoring {
     return folder.list(folder.root()).keySet().stream().filter(ChunkFolder::isOwn).toList();
   }
 
+  /** The columns that scoring adds. */
+  private StructType added() {
+    int inputs = input.rows().schema().size();
+    return new StructType(Arrays.copyOfRange(out.fields(), inputs, out.size()));
+  }
+
   /** What {@link ChunkWriter} says of each commit. */
   private List<String> run(
       ChunkStates states,
@@ -274,7 +288,7 @@ public final class ChunkedScoring {
       String model,
       String schema) {
     StructType in = input.rows().schema();
-    StructType added = new StructType(Arrays.copyOfRange(out.fields(), in.size(), out.size()));
+    StructType added = added();
     ChunkFormat format = ChunkFormat.of(session, output.format(), output.options(), written, added);
     ChunkPlan plan =
         new ChunkPlan(
@@ -336,8 +350,11 @@ public final class ChunkedScoring {
     return stale;
   }
 
-  /** Leaves one file of each chunk and nothing else, then says that all is there. */
-  private void finish(ChunkStates states, List<String> written) {
+  /**
+   * Leaves one file of each chunk and nothing else, then says that all is there. Returns commits of
+   * attempts whose task was done again.
+   */
+  private List<ChunkCommit> finish(ChunkStates states, List<String> written) {
     Map<String, String> dataByCommit = new HashMap<>();
     Map<String, Integer> chunks = new TreeMap<>();
     Set<String> ids = new HashSet<>();
@@ -356,8 +373,10 @@ public final class ChunkedScoring {
       dataByCommit.put(parts[0], parts[1]);
       chunks.merge(parts[2], 1, Integer::sum);
     }
+    List<ChunkCommit> others = new ArrayList<>();
     for (ChunkCommit commit : ofOtherAttempts(states, dataByCommit.keySet())) {
       if (ids.add(commit.chunk().id())) {
+        others.add(commit);
         dataByCommit.put(commit.name(), commit.data());
         chunks.merge(commit.chunk().file(), 1, Integer::sum);
       }
@@ -398,6 +417,7 @@ public final class ChunkedScoring {
     folder.write(folder.visible(SUCCESS), "");
     folder.delete(folder.hidden(ChunkFolder.STALE));
     folder.delete(folder.hidden(ChunkFolder.STAGING));
+    return others;
   }
 
   /** Commits of attempts whose task was done again. */

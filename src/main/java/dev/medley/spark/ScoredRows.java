@@ -132,7 +132,9 @@ final class ScoredRows<R, S> implements Iterator<S> {
 
   private String name(R row) {
     Object key = keyOf.apply(row);
-    return key == null ? "row %d of partition %d".formatted(count, task.partitionId()) : "" + key;
+    return key == null
+        ? "row %d scored in partition %d".formatted(count, task.partitionId())
+        : "" + key;
   }
 
   /** Passes on what the meter has. */

@@ -294,6 +294,71 @@ class ResumedScoreTest {
   }
 
   @Test
+  void columnsOfOtherNamesAreFilled() {
+    job.score();
+    CommandLineRun again = job.score("output.column=label", "output.lineage=true");
+    assertThat(count(again, "rows")).isEqualTo(ROWS);
+    assertThat(
+            SESSION
+                .spark()
+                .read()
+                .parquet(job.out().toString())
+                .filter("label is not null and label_lineage is not null")
+                .count())
+        .isEqualTo(ROWS);
+  }
+
+  @Test
+  void keyedRunThatWasKilledAtItsVeryEndGoesOn() throws IOException {
+    job.score("resume.key=id");
+    Files.delete(job.out().resolve("_medley/finished.json"));
+    Files.delete(job.out().resolve("_SUCCESS"));
+    CommandLineRun again = job.score("resume.key=id");
+    assertThat(again.err()).isEmpty();
+    assertThat(count(again, "rows")).isZero();
+    assertThat(count(again, "rows kept")).isEqualTo(ROWS);
+    assertThat(job.out().resolve("_SUCCESS")).exists();
+    assertThat(predictions("parquet")).hasSize(ROWS);
+  }
+
+  /** Where texts are times, and times are keys, rows would be in other buckets. */
+  @Test
+  void anotherTimeZoneLosesAndDoublesNothing() {
+    job.score("resume.key=id");
+    String zone = SESSION.spark().conf().get("spark.sql.session.timeZone");
+    try {
+      SESSION.spark().conf().set("spark.sql.session.timeZone", "Asia/Tokyo");
+      CommandLineRun again = job.score("resume.key=id");
+      assertThat(count(again, "rows reused")).isEqualTo(ROWS);
+      assertThat(predictions("parquet")).hasSize(ROWS);
+    } finally {
+      SESSION.spark().conf().set("spark.sql.session.timeZone", zone);
+    }
+  }
+
+  @Test
+  void keyOfTheReportCostsNothing() {
+    job.score();
+    CommandLineRun again = job.score("input.key=id");
+    assertThat(count(again, "rows kept")).isEqualTo(ROWS);
+    assertThat(count(again, "chunks written")).isZero();
+  }
+
+  @Test
+  void reportIsOfTheLastRunThatWroteSomething() throws IOException {
+    job.score();
+    Path report = job.out().resolve(RunReport.FILE);
+    String first = Files.readString(report);
+    job.score();
+    assertThat(report).content().isEqualTo(first);
+    job.input("c.jsonl", 2 * FILE_ROWS, FILE_ROWS);
+    job.score();
+    assertThat(report)
+        .content()
+        .contains("<dt>rows kept</dt><dd><data value=\"" + ROWS + "\">" + ROWS + "</data>");
+  }
+
+  @Test
   void keyThatIsNoPlainColumnIsRefused() {
     assertThat(job.score("resume.key=ix").err())
         .isEqualTo(

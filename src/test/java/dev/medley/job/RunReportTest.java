@@ -93,7 +93,7 @@ class RunReportTest {
   void withoutAKeyRowsHaveTheirPlaces(@TempDir Path folder) throws IOException {
     Path out = score(folder, "input.key=null");
     assertThat(metrics(out).at("/examples/TEXT_NULL/0/row").asText())
-        .matches("row 3 of partition \\d+");
+        .matches("row 3 scored in partition \\d+");
   }
 
   @Test
@@ -138,6 +138,27 @@ class RunReportTest {
         .contains("and 2,000 at most.</desc>")
         .doesNotContain("NaN", "Infinity");
     assertThat(chart.split("<tr>")).hasSizeBetween(60, 122);
+  }
+
+  @Test
+  void tasksThatFailDrawNothingBelowZero() {
+    ArrayNode timeline = new ObjectMapper().createArrayNode();
+    for (int rows : new int[] {100, 900, 300, 400}) {
+      timeline.addObject().put("seconds", timeline.size() + 1.0).put("rows", rows);
+    }
+    assertThat(new RateChart(timeline).toString())
+        .contains("400 rows in 5.0", "80 a second on average and 200 at most")
+        .doesNotContain("\"-", " -");
+  }
+
+  @Test
+  void usersOfUrisAreNotInTheJobsText(@TempDir Path folder) throws IOException {
+    Path job = Files.writeString(folder.resolve("job.conf"), "medley { base = \"models/b\" }");
+    String base = "base=https://hf_token@host/base";
+    String far = "adapters={ a = \"ftp://me:p@ss@host/a\", b = { path = \"oss://KEY@b/a\" } }";
+    assertThat(JobFile.read(job.toString(), List.of(base, far)).rendered())
+        .contains("https://host/base", "ftp://host/a", "oss://b/a")
+        .doesNotContain("hf_token", "ss@", "KEY");
   }
 
   @Test
