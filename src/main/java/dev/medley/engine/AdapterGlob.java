@@ -22,7 +22,7 @@ public final class AdapterGlob {
 
   private AdapterGlob() {}
 
-  /** Whether the last part, and no other, has one of {@code * ? [ {}. */
+  /** Whether the last part, and no other, has one of {@code * ? [} or an opening brace. */
   public static boolean isOne(String glob) {
     int slash = glob.lastIndexOf('/');
     return slash > 0
