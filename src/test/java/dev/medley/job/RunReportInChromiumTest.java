@@ -136,8 +136,8 @@ class RunReportInChromiumTest {
               set.path("rows").asText(), set.path("tokens").asText(), set.path("ms").asText());
     }
     json.path("errors")
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             error ->
                 assertThat(figures.get("<span class=\"bad\">" + error.getKey() + "</span>"))
                     .startsWith(error.getValue().asText()));
