@@ -193,8 +193,12 @@ class YarnTest {
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
     builder.environment().putAll(environment);
     Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
-    int status = process.waitFor();
-    assertThat(status).as(() -> command + "\n" + text(log)).isZero();
+    try {
+      assertThat(process.waitFor(10, TimeUnit.MINUTES)).as(() -> text(log)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(process.exitValue()).as(() -> command + "\n" + text(log)).isZero();
   }
 
   private static String text(Path log) {
