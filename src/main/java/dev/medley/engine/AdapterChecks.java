@@ -23,6 +23,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * share what there is to say about both: of ten thousand such, one is looked at closely.
  */
 final class AdapterChecks {
+  /** How a problem ends that another member of a set may solve. */
+  static final String NOWHERE = ": neither the base nor this adapter has it";
+
   private static final String STEM = "adapter_model";
 
   private final TextModel base;
@@ -140,7 +143,7 @@ final class AdapterChecks {
     List<String> problems = new ArrayList<>(report.problems());
     for (String parameter : base.absent()) {
       if (!report.shapes().containsKey(parameter)) {
-        problems.add(parameter + ": neither the base nor this adapter has it");
+        problems.add(parameter + NOWHERE);
       }
     }
     problems.addAll(Validation.labelProblems(labels.names(), base.modules(), report));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.medley.engine.Validation.AdapterCheck;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
@@ -90,7 +91,14 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     EngineSpec alone = whole.with(whole.base(), adapters).withSets(Map.of(name, elements));
     Validation validation = Validation.of(alone, storage);
     List<String> problems = new ArrayList<>(validation.problems());
-    validation.adapters().forEach(adapter -> problems.addAll(adapter.problems()));
+    List<AdapterCheck> checks = validation.adapters();
+    for (String problem :
+        checks.stream().flatMap(check -> check.problems().stream()).distinct().toList()) {
+      if (!problem.endsWith(AdapterChecks.NOWHERE)
+          || checks.stream().allMatch(check -> check.problems().contains(problem))) {
+        problems.add(problem);
+      }
+    }
     return problems;
   }
 

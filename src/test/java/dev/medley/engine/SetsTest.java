@@ -225,7 +225,14 @@ class SetsTest {
             new ObjectMapper().readTree(whole.resolve("adapter_config.json").path().toFile());
     config.putArray("modules_to_save").add(saved);
     Files.writeString(folder.resolve("adapter_config.json"), config.toString());
-    try (Checkpoint file = Checkpoint.open(Storage.standard(), whole, "adapter_model")) {
+    copyWithout(whole, "adapter_model", without, folder);
+    return AdapterSource.of(folder.toString(), labels);
+  }
+
+  /** Copies a file of weights, but for those whose names have something in them. */
+  private static void copyWithout(Location from, String stem, String without, Path folder)
+      throws IOException {
+    try (Checkpoint file = Checkpoint.open(Storage.standard(), from, stem)) {
       List<SafetensorsWriter.Tensor> kept = new ArrayList<>();
       for (TensorInfo tensor : file.tensors().values()) {
         if (!tensor.name().contains(without)) {
@@ -237,10 +244,8 @@ class SetsTest {
                   tensor.name(), tensor.type(), shape, into -> into.write(bytes)));
         }
       }
-      SafetensorsWriter.write(
-          folder.resolve("adapter_model.safetensors"), Map.of("format", "pt"), kept);
+      SafetensorsWriter.write(folder.resolve(stem + ".safetensors"), Map.of("format", "pt"), kept);
     }
-    return AdapterSource.of(folder.toString(), labels);
   }
 
   /** Finite numbers, and a matrix without an inverse: libtorch, like PEFT, cannot go on. */
@@ -324,6 +329,36 @@ class SetsTest {
         .containsExactly(0.5, 1.0, 1.0);
     assertThat(read.base()).isEqualTo("bert-sequence");
     assertThat(read.fingerprint()).matches("[0-9a-f]{64}");
+  }
+
+  /** As rows may ask for it: alone, the others could score nothing on a base without a head. */
+  @Test
+  void setThatHasAHeadIsSavedWhereItsBaseHasNone(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    Path base = Files.createDirectory(folder.resolve("base"));
+    for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
+      Files.copy(Path.of(SPEC.base()).resolve(name), base.resolve(name));
+    }
+    copyWithout(Location.of(SPEC.base()), "model", "classifier.", base);
+    EngineSpec headless =
+        EngineSpec.of(
+            base.toString(),
+            TextClassification.AUTO,
+            Map.of(
+                "lora", source("sets/bert/adapters/lora"),
+                "oft", source("sets/bert/adapters/oft"),
+                "head", source("sets/bert/adapters/head")));
+    SetManifest.of(storage, headless, "0.5*lora+head").write(folder);
+    Map<String, AdapterSource> saved = Map.of("triage", AdapterSource.of(folder.toString()));
+    EngineSpec spec = EngineSpec.of(headless.base(), headless.task(), saved);
+    try (Engine engine = Engine.load(headless);
+        Engine other = Engine.load(spec)) {
+      assertThat(run(engine, "0.5*lora+head").error()).isNull();
+      same(run(other, "triage"), run(engine, "0.5*lora+head"));
+    }
+    assertThatThrownBy(() -> SetManifest.of(storage, headless, "lora+oft"))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining("classifier.weight: neither the base nor this adapter has it");
   }
 
   @Test
