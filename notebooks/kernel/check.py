@@ -116,4 +116,5 @@ def main(arguments):
               f"{time.time() - start:.0f} s", flush=True)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -59,10 +59,14 @@ public final class BarChart implements Showable {
         32 + bars.stream().mapToDouble(bar -> Drawing.width(bar.label)).max().orElseThrow();
     double most = bars.stream().mapToDouble(Bar::value).max().orElseThrow();
     double right =
-        16 + bars.stream().mapToDouble(bar -> Drawing.width(text(bar))).max().orElseThrow();
+        24 + bars.stream().mapToDouble(bar -> Drawing.width(text(bar))).max().orElseThrow();
+    double legend = kinds.stream().mapToDouble(kind -> 40 + Drawing.width(kind)).sum();
+    double width =
+        Math.max(
+            left + Math.max(WIDTH + right, hasLegend ? legend : 0),
+            40 + Drawing.width(title) * 1.2);
     double height = TOP + ROW * bars.size() + (hasLegend ? 40 : 14);
-    Drawing drawing =
-        new Drawing(Math.max(left + WIDTH + right, 40 + 8 * title.length()), height, title);
+    Drawing drawing = new Drawing(width, height, title);
     StringJoiner words = new StringJoiner("\n");
     for (int i = 0; i < bars.size(); i++) {
       Bar bar = bars.get(i);

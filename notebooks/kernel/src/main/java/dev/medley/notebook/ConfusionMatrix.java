@@ -45,7 +45,7 @@ public final class ConfusionMatrix implements Showable {
     String score = "%d of %d right".formatted(right, all);
     Drawing drawing =
         new Drawing(
-            Math.max(left + cell * labels.size() + 20, 40 + 8 * title.length()),
+            Math.max(left + cell * labels.size() + 20, 40 + Drawing.width(title) * 1.2),
             TOP + CELL_HEIGHT * labels.size() + 38,
             title);
     drawing.text(left, 50, "predicted", "start", "font-style=\"italic\"");

@@ -18,7 +18,7 @@ final class Drawing {
   static final String FAINT = "#d0d7de";
 
   /** Pixels that a character takes, about. */
-  static final double CHARACTER = 6.4;
+  static final double CHARACTER = 7;
 
   private final StringBuilder xml = new StringBuilder();
   private final String title;

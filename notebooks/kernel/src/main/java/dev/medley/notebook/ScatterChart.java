@@ -63,7 +63,7 @@ public final class ScatterChart implements Showable {
     Axis.Scale up = y.scale(all.stream().mapToDouble(Point::y).toArray());
     int left = y.name() == null ? 20 : LEFT;
     int below = x.name() == null ? 16 : 52;
-    double legend = groups.keySet().stream().mapToDouble(Drawing::width).max().orElseThrow() + 34;
+    double legend = groups.keySet().stream().mapToDouble(Drawing::width).max().orElseThrow() + 40;
     Drawing drawing = new Drawing(left + WIDTH + 20 + legend, TOP + HEIGHT + below, title);
     if (x.name() != null) {
       axes(drawing, left, across, up);

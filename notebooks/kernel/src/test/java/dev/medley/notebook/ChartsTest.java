@@ -25,6 +25,27 @@ class ChartsTest {
   }
 
   @Test
+  void wordsEndWithinThePicture() throws Exception {
+    BarChart bars = new BarChart("A title", "rows/s");
+    ScatterChart points = new ScatterChart("A title");
+    for (String kind : List.of("one kind", "another kind", "one more kind", "the last of kinds")) {
+      bars.bar("label", kind + " with a long name", 3);
+      points.point(kind + " with a long name", 1, 2, null);
+    }
+    for (Svg svg : List.of(bars.svg(), points.svg())) {
+      Document drawn = parse(svg);
+      double width = number(drawn.getDocumentElement(), "width");
+      for (int i = 0; i < drawn.getElementsByTagName("text").getLength(); i++) {
+        Element text = (Element) drawn.getElementsByTagName("text").item(i);
+        if (text.getAttribute("text-anchor").equals("start")) {
+          double end = number(text, "x") + Drawing.width(text.getTextContent());
+          assertThat(end).as(text.getTextContent()).isLessThan(width);
+        }
+      }
+    }
+  }
+
+  @Test
   void confusionMatrixCounts() throws Exception {
     ConfusionMatrix matrix =
         new ConfusionMatrix("Labels").add("ham", "ham").add("ham", "spam").add("spam", "spam");
