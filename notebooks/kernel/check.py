@@ -53,7 +53,7 @@ def pieces(cell):
         elif output.output_type == "error":
             found.append(("error", "\n".join(output.traceback)))
         else:
-            found += sorted(output.data.items())
+            found += sorted(output.data.items(), reverse=True)  # text before pages and drawings
     return found
 
 
