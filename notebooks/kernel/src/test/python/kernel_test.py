@@ -124,6 +124,9 @@ def spark(client):
 
 
 def interrupts(manager, client):
+    stream = Cell(client, 'var beside = spark.readStream().format("rate").load().repartition(4).selectExpr("slow(value)")\n'
+                          '    .writeStream().format("noop").start();')
+    check(stream.status == "ok", f"stream: {stream.error}")
     for name, source, sign in [
         ("a Spark job", 'spark.range(0, 4000000, 1, 4).selectExpr("sum(slow(id))").first()', "display_data"),
         ("a Dataset's table", 'spark.range(0, 4000000, 1, 4).selectExpr("sum(slow(id)) as s")', "display_data"),
@@ -140,6 +143,12 @@ def interrupts(manager, client):
         check(cell.status == "error" and cell.error["ename"] == "Interrupted", f"{name}: {cell.error}")
         check(time.time() - asked[0] < 60, f"{name} took {time.time() - asked[0]} s to end")
         check(Cell(client, "a").result == {"text/plain": "7"}, f"after {name} the kernel has forgotten")
+    cell = Cell(client, "long batches = beside.lastProgress() == null ? -1 : beside.lastProgress().batchId();\n"
+                        "for (int i = 0; i < 600 && beside.isActive() && (beside.lastProgress() == null\n"
+                        "    || beside.lastProgress().batchId() <= batches); i++) { Thread.sleep(100); }\n"
+                        "beside.isActive() && beside.lastProgress().batchId() > batches")
+    check(cell.result == {"text/plain": "true"}, f"a stream does not go on beside interrupts: {cell.result} {cell.error}")
+    check(Cell(client, "beside.stop();").status == "ok", "the stream does not stop")
     check(Cell(client, "spark.range(5).count()").result == {"text/plain": "5"}, "Spark is gone")
 
 
