@@ -3,6 +3,7 @@
 import difflib
 import pathlib
 import re
+import signal
 import sys
 import time
 
@@ -93,6 +94,7 @@ def difference(expected, found):
 
 
 def main(arguments):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a kernel ends with us
     is_written = "--write" in arguments
     names = [name for name in arguments if name != "--write"]
     paths = [HERE / pathlib.Path(name).name for name in names] or sorted(HERE.glob("*.ipynb"))

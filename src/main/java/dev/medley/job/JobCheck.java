@@ -69,7 +69,7 @@ final class JobCheck {
   }
 
   private Table adapters(List<AdapterCheck> adapters) {
-    Table table = new Table(28, 12, 8, 28, 10, 8);
+    Table table = new Table(26, 12, 8, 26, 10, 8);
     table.head("ADAPTER", "TYPE", "RANK", "TARGETS", "SIZE", "PROBLEMS");
     for (AdapterCheck adapter : adapters) {
       int count = adapter.problems().size();

@@ -69,14 +69,14 @@ final class RateChart {
     double top = nice(most);
     StringBuilder svg = new StringBuilder();
     svg.append(
-        "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"rate-title rate-text\">\n"
+        "<svg viewBox=\"0 0 %s %s\" role=\"img\" aria-labelledby=\"rate-title rate-text\">\n"
             .formatted(WIDTH, HEIGHT));
     svg.append("<title id=\"rate-title\">Rows a second over time</title>\n");
     svg.append("<desc id=\"rate-text\">").append(words(end, most)).append("</desc>\n");
     for (int i = 0; i <= 2; i++) {
       double rate = top * i / 2;
       svg.append(
-          "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%s\" y2=\"%3$s\"/>"
+          "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%s\" y2=\"%3$s\"/>"
               .formatted(LEFT, WIDTH - RIGHT, at(y(rate, top))));
       svg.append(label(LEFT - 8, y(rate, top) + 4, "end", shown(rate)));
     }

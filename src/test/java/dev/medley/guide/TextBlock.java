@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
+import org.opentest4j.TestAbortedException;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
@@ -106,7 +107,7 @@ final class TextBlock {
               .redirectErrorStream(true)
               .start();
     } catch (IOException e) {
-      return;
+      throw new TestAbortedException("no python3 to parse " + block.where(), e);
     }
     String said = new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(python.waitFor()).as(block.where() + ": " + said).isZero();

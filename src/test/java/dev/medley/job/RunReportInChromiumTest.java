@@ -33,6 +33,9 @@ class RunReportInChromiumTest {
   private static final Pattern ROW =
       Pattern.compile("<tr><th scope=\"row\"[^>]*>(.*?)</th>(.*?)</tr>");
 
+  private static final Pattern TILE =
+      Pattern.compile("<dt>([^<]*)</dt><dd><data value=\"([^\"]*)\">");
+
   private static final Pattern FIGURE = Pattern.compile("<data value=\"([^\"]*)\">([^<]*)</data>");
 
   /** What a page says of itself, once it is laid out. */
@@ -41,6 +44,7 @@ class RunReportInChromiumTest {
       <script>addEventListener("load", () => {
         const root = document.documentElement;
         root.dataset.overflow = root.scrollWidth - innerWidth;
+        root.dataset.width = innerWidth;
         root.dataset.page = getComputedStyle(document.body).backgroundColor;
         root.dataset.smallest = Math.min(...[...document.querySelectorAll("svg text")]
           .map(text => text.getBoundingClientRect().height));
@@ -79,9 +83,17 @@ class RunReportInChromiumTest {
     return new Shown(Files.readString(dom.toPath()), String.join("\n", console));
   }
 
-  private static Path asking() throws IOException {
-    String page = Files.readString(out.resolve(RunReport.FILE));
-    return Files.writeString(folder.resolve("asking.html"), page.replace("</body>", ASKING));
+  /** The page in a frame of that size: a window of Chromium is never narrower than 500 pixels. */
+  private static Path framed(int width, int height) throws IOException {
+    String page = Files.readString(out.resolve(RunReport.FILE)).replace("</body>", ASKING);
+    String frame =
+        """
+        <body><iframe id="frame" style="width:%dpx;height:%dpx;border:0" srcdoc="%s"></iframe>
+        <script>frame.onload = () => Object.assign(document.documentElement.dataset,
+          frame.contentDocument.documentElement.dataset)</script></body>
+        """
+            .formatted(width, height, Html.text(page));
+    return Files.writeString(folder.resolve("framed.html"), frame);
   }
 
   @Test
@@ -141,6 +153,28 @@ class RunReportInChromiumTest {
             error ->
                 assertThat(figures.get("<span class=\"bad\">" + error.getKey() + "</span>"))
                     .startsWith(error.getValue().asText()));
+    assertThat(figures.get("bytes downloaded"))
+        .containsExactly(json.at("/metrics/downloaded_bytes").asText());
+    assertThat(figures.get("seconds that rows waited for them"))
+        .containsExactly("" + json.at("/metrics/adapter_load_ms").asLong() / 1000.0);
+    assertThat(figures.get("seconds of them"))
+        .hasSize(2)
+        .last()
+        .isEqualTo("" + json.at("/metrics/forward_ms").asLong() / 1000.0);
+    Map<String, String> tiles = new HashMap<>();
+    Matcher tile = TILE.matcher(shown.dom);
+    while (tile.find()) {
+      tiles.put(tile.group(1), tile.group(2));
+    }
+    double seconds = json.path("seconds").asDouble();
+    assertThat(tiles)
+        .hasSize(6)
+        .containsEntry("rows", json.at("/metrics/rows").asText())
+        .containsEntry("in error", "9")
+        .containsEntry("seconds", "" + seconds)
+        .containsEntry("rows/s", "" + json.at("/metrics/rows").asLong() / seconds)
+        .containsEntry("tokens", json.at("/metrics/tokens").asText())
+        .containsEntry("adapters loaded", json.at("/metrics/adapter_loads").asText());
     assertThat(figures.get("driver")).containsExactly(json.at("/devices/0/rows").asText());
   }
 
@@ -152,15 +186,12 @@ class RunReportInChromiumTest {
   })
   void itFitsAPhoneAndADeskInLightAndDark(int width, int height, int scheme, String page)
       throws Exception {
-    Shown shown =
-        show(
-            asking(),
-            "--window-size=" + width + "," + height,
-            "--blink-settings=preferredColorScheme=" + scheme);
+    Shown shown = show(framed(width, height), "--blink-settings=preferredColorScheme=" + scheme);
     assertThat(shown.console).isEmpty();
     assertThat(shown.dom)
         .contains("data-page=\"" + page + "\"")
         .contains("data-unnamed=\"0\"", "data-loaded=\"0\"");
+    assertThat(said(shown, "width")).isEqualTo("" + width);
     assertThat(Integer.parseInt(said(shown, "overflow"))).isLessThanOrEqualTo(0);
     assertThat(Double.parseDouble(said(shown, "smallest"))).isGreaterThanOrEqualTo(12);
   }

@@ -21,11 +21,13 @@ public final class ConfusionMatrix implements Showable {
     this.title = title;
   }
 
-  /** One more row. */
+  /** One more row; null for one that has no label, such as a row in error. */
   public ConfusionMatrix add(String expected, String predicted) {
-    counts.computeIfAbsent(expected, none -> new TreeMap<>()).merge(predicted, 1, Integer::sum);
+    String row = String.valueOf(expected);
+    String column = String.valueOf(predicted);
+    counts.computeIfAbsent(row, none -> new TreeMap<>()).merge(column, 1, Integer::sum);
     all++;
-    right += expected.equals(predicted) ? 1 : 0;
+    right += row.equals(column) ? 1 : 0;
     return this;
   }
 
@@ -42,7 +44,7 @@ public final class ConfusionMatrix implements Showable {
     double label = labels.stream().mapToDouble(Drawing::width).max().orElseThrow();
     double left = 40 + label;
     double cell = Math.max(44, label + 12);
-    String score = "%d of %d right".formatted(right, all);
+    String score = right + " of " + all + " right";
     Drawing drawing =
         new Drawing(
             Math.max(left + cell * labels.size() + 20, 40 + Drawing.width(title) * 1.2),

@@ -26,16 +26,17 @@ final class Drawing {
   Drawing(double width, double height, String title) {
     this.title = title;
     xml.append(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\""
-                .formatted(width, height))
-        .append(" viewBox=\"0 0 %.0f %.0f\" font-family=\"sans-serif\"".formatted(width, height))
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%s\" height=\"%s\""
+                .formatted(Math.round(width), Math.round(height)))
+        .append(
+            " viewBox=\"0 0 %s %s\" font-family=\"sans-serif\""
+                .formatted(Math.round(width), Math.round(height)))
         .append(" font-size=\"12\" role=\"img\">\n<title>")
         .append(Html.escape(title))
         .append("</title>\n");
     xml.append(
-        "<rect x=\"0.5\" y=\"0.5\" width=\"%.0f\" height=\"%.0f\" rx=\"6\" fill=\"#ffffff\" stroke=\"%s\"/>%n"
-            .formatted(width - 1, height - 1, FAINT)
-            .replace("\r", ""));
+        "<rect x=\"0.5\" y=\"0.5\" width=\"%s\" height=\"%s\" rx=\"6\" fill=\"#ffffff\" stroke=\"%s\"/>\n"
+            .formatted(Math.round(width - 1), Math.round(height - 1), FAINT));
     text(16, 26, title, "start", "font-weight=\"bold\" font-size=\"14\"");
   }
 

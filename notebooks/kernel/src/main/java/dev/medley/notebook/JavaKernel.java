@@ -29,12 +29,22 @@ final class JavaKernel extends BaseKernel {
   /** Serves one notebook until it is closed. */
   public static void main(String[] arguments) throws Exception {
     Logger.getLogger("").setLevel(Level.WARNING); // else it tells of every message
+    endWithParent();
     String connection = Files.readString(Path.of(arguments[0]));
     JupyterConnection jupyter = new JupyterConnection(KernelConnectionProperties.parse(connection));
     new JavaKernel().becomeHandlerForConnection(jupyter);
     jupyter.connect();
     jupyter.waitUntilClose();
     System.exit(0); // whatever threads cells have left
+  }
+
+  /** A Jupyter that is killed asks nobody to end. */
+  private static void endWithParent() {
+    String parent = System.getenv("JPY_PARENT_PID");
+    if (parent != null) {
+      ProcessHandle.of(Long.parseLong(parent))
+          .ifPresent(process -> process.onExit().thenRun(() -> System.exit(0)));
+    }
   }
 
   @Override

@@ -198,11 +198,15 @@ final class JavaShell implements AutoCloseable {
           return;
         }
         isInterrupted = true;
-        jobs.cancel();
         if (System.nanoTime() - start < GRACE_MS * 1_000_000) {
           execution.stop();
         } else {
           execution.kill();
+        }
+        try {
+          jobs.cancel();
+        } catch (RuntimeException e) {
+          // of a Spark that is stopping: the cell ends all the same
         }
       }
       try {

@@ -41,7 +41,12 @@ final class Progress implements AutoCloseable {
   }
 
   private void tick() {
-    SparkJobs.Counts now = counts.get();
+    SparkJobs.Counts now;
+    try {
+      now = counts.get();
+    } catch (RuntimeException e) {
+      return; // of a Spark that is stopping; another tick comes
+    }
     if (now.tasks() > 0 && !now.equals(shown)) {
       shown = now;
       place.accept(line(now, (System.nanoTime() - start) / 1_000_000_000).mime());

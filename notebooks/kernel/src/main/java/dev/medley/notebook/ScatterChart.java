@@ -100,7 +100,7 @@ public final class ScatterChart implements Showable {
     }
     drawing.text(left + WIDTH / 2.0, TOP + HEIGHT + 38, x.name(), "middle", "");
     double middle = TOP + HEIGHT / 2.0;
-    String turned = "transform=\"rotate(-90 18 %.0f)\"".formatted(middle);
+    String turned = "transform=\"rotate(-90 18 " + Math.round(middle) + ")\"";
     drawing.text(18, middle, y.name(), "middle", turned);
   }
 }

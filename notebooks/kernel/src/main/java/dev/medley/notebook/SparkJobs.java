@@ -73,7 +73,11 @@ class SparkJobs {
 
   private static Set<Integer> ofStreams(SparkStatusTracker tracker) {
     Set<Integer> ids = new HashSet<>();
-    for (StreamingQuery query : session().streams().active()) {
+    SparkSession session = session();
+    if (session == null) {
+      return ids; // a cell has just ended it
+    }
+    for (StreamingQuery query : session.streams().active()) {
       for (int id : tracker.getJobIdsForGroup(query.runId().toString())) {
         ids.add(id);
       }

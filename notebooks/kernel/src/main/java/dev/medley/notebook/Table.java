@@ -131,6 +131,9 @@ public final class Table implements Showable {
       }
       return cut(shown.toString());
     }
+    if (cell instanceof byte[] bytes) {
+      return bytes.length + " bytes";
+    }
     if (cell instanceof Double || cell instanceof Float) {
       return decimal(((Number) cell).doubleValue());
     }
