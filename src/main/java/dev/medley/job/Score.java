@@ -64,7 +64,7 @@ final class Score implements Callable<Integer> {
           RunMetrics metrics =
               new RunMetrics(conf, job.file(), text, context, timeline, seconds, counters);
           metrics.withCounts(written.counts);
-          leave(metrics, conf, validation, counters, context);
+          leave(metrics, conf, validation, counters, context, storage);
         }
         out.print(new RunSummary(conf, counters, seconds, written.counts));
         out.flush();
@@ -79,10 +79,11 @@ final class Score implements Callable<Integer> {
       JobConf conf,
       Validation validation,
       ScoringCounters counters,
-      SparkContext context) {
+      SparkContext context,
+      Storage storage) {
     try {
       if (context.isLocal()) { // else the driver has another processor, maybe no libtorch
-        metrics.withForecast(validation, counters.sets(), Session.storage());
+        metrics.withForecast(validation, counters.sets(), storage);
       }
       metrics.write(conf.output().path(), context);
     } catch (RuntimeException e) {

@@ -45,8 +45,7 @@ final class ScoredRows<R, S> implements Iterator<S> {
   /** Rows whose results are still to come. */
   private final ArrayDeque<R> ahead = new ArrayDeque<>();
 
-  private int uncounted; // rows
-  private long count;
+  private long scoredRows;
   private long lastCount = System.nanoTime();
   private boolean closed;
 
@@ -115,8 +114,8 @@ final class ScoredRows<R, S> implements Iterator<S> {
     }
     R row = ahead.remove();
     observer.scored(result, () -> name(row));
-    count++;
-    if (++uncounted == COUNTED_TOGETHER) {
+    scoredRows++;
+    if (scoredRows % COUNTED_TOGETHER == 0) {
       count();
     }
     return scored.apply(row, result);
@@ -133,13 +132,12 @@ final class ScoredRows<R, S> implements Iterator<S> {
   private String name(R row) {
     Object key = keyOf.apply(row);
     return key == null
-        ? "row %d scored in partition %d".formatted(count, task.partitionId())
+        ? "row %d scored in partition %d".formatted(scoredRows, task.partitionId())
         : "" + key;
   }
 
   /** Passes on what the meter has. */
   private void count() {
-    uncounted = 0;
     lastCount = System.nanoTime();
     SetUses uses = new SetUses(SetUseCounts.OF_A_TASK);
     Downloads.Taken downloads = Downloads.OF_THIS_JVM.take();
