@@ -1,7 +1,7 @@
 """Decoders under adapters: fixtures/decoders/BASE/adapters/NAME/, what PEFT saves.
 
 decoders/BASE/adapted.json: {"rows": [[id, …], …], "adapters": [NAME, …], "sets": ["NAME+NAME", …]}.
-decoders/BASE/adapted.safetensors: `NAME.I` and `NAME+NAME.I` [t, v], the logits of row I under the adapter as
+decoders/BASE/adapted.safetensors: `NAME.I` and `0.5*NAME+NAME.I` [t, v], the logits of row I under the adapter as
 PeftModel.from_pretrained reads it, or under the set as PeftMixedModel composes it (sets.py), never merged. For NAME-seq
 there is `NAME` [n, labels] instead, the scores of the batch in expected.safetensors, and no rows and no sets.
 decoders/BASE/generation.json: [{"set", "ids", "max_new_tokens", "greedy", "margin"}, …], each row generated alone;
@@ -108,6 +108,19 @@ def linears(q, k, v, o, up, down, block=4, group=2):
     }
 
 
+def seconds(q, k, v, o, up, down):
+    """A second one of each of the six types that PEFT mixes, of another size and on other layers."""
+    return {
+        "lora2": case(LoraConfig, f"{q} {o}", r=2, lora_alpha=5),
+        "dora2": case(LoraConfig, f"{q} {v}", r=4, lora_alpha=3, use_rslora=True, use_dora=True),
+        "loha2": case(LoHaConfig, f"{k} {v} {up}", r=3, alpha=2),
+        "lokr2": case(LoKrConfig, f"{q} {o} {down}", r=1, alpha=3, decompose_factor=3),
+        "adalora2": case(AdaLoraConfig, f"{q} {v} {up}", **{**ADALORA, "init_r": 3}),
+        "oft2": case(OFTConfig, f"{q} {o} {down}", oft_block_size=6, use_cayley_neumann=False),
+        "shira2": case(ShiraConfig, f"{v} {o} {down}", r=1, random_seed=8),
+    }
+
+
 def ends(embed, block=4):
     """Every type that PEFT takes on the embedding or on the head."""
     return {
@@ -202,13 +215,14 @@ def cases():
     as_lora = {"pissa-embed": case(LoraConfig, "embed_tokens", **lora, init_lora_weights="pissa")}
     inner = "lora-bias dora oft adalora ia3 road".split()
     tops = "loha-head adalora-head oft-head ia3-head ln-head tokens-head".split()
+    second = seconds(*SEPARATE)
     few = "lora all-linear patterns dora loha adalora oft shira ia3 road vera".split()
     less = "lora dora lokr oft ia3".split()
     around = {"ln": case(LNTuningConfig, "input_layernorm post_feedforward_layernorm norm")}
     some = "lora-embed dora-embed oft-embed saved-embed tokens lora-tokens lora-head saved-head".split()
     follow = only(tied(), "lora-embed-tied", "saved-embed-tied", "lora-tokens-tied")
     return {
-        "llama": {**own, **norms, **saved, **ends("embed_tokens"), **as_lora, **heads()},
+        "llama": {**own, **norms, **saved, **ends("embed_tokens"), **as_lora, **heads(), **second},
         "llama-bias": {**only(own, *inner), **biases, **ends("embed_tokens"), **only(heads(), *tops), **tied()},
         "gpt2": {**conv(), **ends("wte", block=5), **only(heads(block=5), "loha-head", "oft-head", "ia3-head")},
         "qwen3": {**only(qwen, *few), **norms, **qk, **only(ends("embed_tokens", block=3), "lora-embed", "saved-head")},
@@ -253,6 +267,14 @@ SETS = {
     "gpt2": ["lora+adalora", "dora+lora-bias+rslora", "saved-conv+lora-bias", "loha-head+lora+oft-head", "pissa+dora"],
     "phi3": ["oft+lora", "lora+oft+dora", "loha+oft-cayley+adalora+lokr"],
 }
+
+# Of which random sets of llama are made, beside every ordered pair of the six types.
+MIXED = """
+    lora loha lokr adalora oft shira lora2 loha2 lokr2 adalora2 oft2 shira2 rslora lora-bias dora dora2 pissa olora kasa
+    lora-embed oft-embed lora-head oft-head dora-head saved-norm
+""".split()
+SCALABLE = set("lora loha lokr adalora shira lora2 loha2 lokr2 adalora2 shira2 rslora lora-embed lora-head".split())
+SETS["llama"] += [s for s in sets.sets(MIXED, random.Random(11), SCALABLE) if s not in SETS["llama"]]
 
 GENERATED = {
     "llama": [
@@ -378,7 +400,7 @@ def adapted(base, members, temporary):
         models[expression] = sets.mixed(expression, ROOT / base, lambda: read(base), temporary / base)
         for i, ids in enumerate(rows):
             tensors[f"{expression}.{i}"] = result = logits(models[expression], ids)
-            for member in expression.split("+"):
+            for member, _ in sets.parse(expression):
                 apart = float((result - tensors[f"{member}.{i}"]).abs().max())
                 assert apart > 1e-3, (base, expression, member, apart)
     index = {"rows": rows, "adapters": list(members), "sets": list(models)}

@@ -21,7 +21,6 @@ import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,10 +99,7 @@ class MixedSetTest {
 
   @Test
   void thereAreEnoughSets() {
-    assertThat(sets().filter(set -> set.split("\\+").length == 2)).hasSizeGreaterThanOrEqualTo(36);
-    assertThat(sets().filter(set -> set.split("\\+").length > 2 && !set.contains("*")))
-        .hasSizeGreaterThanOrEqualTo(100);
-    assertThat(sets().filter(set -> set.contains("*"))).hasSizeGreaterThanOrEqualTo(12);
+    SetNames.assertEnough(sets().toList());
   }
 
   /** It costs a decomposition of the weight; a set in which it comes first takes it as it is. */
@@ -152,12 +148,10 @@ class MixedSetTest {
           mlp.checkpoint().tensors().keySet().stream().filter(name -> name.contains("+")).toList();
       assertThat(pairs).hasSize(4 * 36);
       for (String pair : pairs) {
-        List<Member> members = new ArrayList<>();
-        for (String name : pair.split("\\+")) {
-          Adapter adapter =
-              loaded.computeIfAbsent(name, each -> adapter("sets/mlp", each, layers, own));
-          members.add(new Member(adapter, 1));
-        }
+        List<Member> members =
+            SetNames.members(
+                pair,
+                name -> loaded.computeIfAbsent(name, n -> adapter("sets/mlp", n, layers, own)));
         try (NDManager scratch = own.newSubManager()) {
           MixedSet set = MixedSet.of(members, layers, scratch);
           NDArray x = mlp.get("x");
@@ -190,15 +184,9 @@ class MixedSetTest {
   }
 
   private static List<Member> members(String expression) {
-    List<Member> members = new ArrayList<>();
-    for (String member : expression.split("\\+")) {
-      String[] parts = member.split("\\*");
-      Adapter adapter =
-          ADAPTERS.computeIfAbsent(
-              parts[parts.length - 1], name -> adapter(FOLDER, name, base, owner));
-      members.add(new Member(adapter, parts.length == 1 ? 1 : Double.parseDouble(parts[0])));
-    }
-    return members;
+    return SetNames.members(
+        expression,
+        name -> ADAPTERS.computeIfAbsent(name, each -> adapter(FOLDER, each, base, owner)));
   }
 
   private static Adapter adapter(String folder, String name, BaseModules base, NDManager owner) {

@@ -15,6 +15,7 @@ import dev.medley.adapter.Combination;
 import dev.medley.adapter.MixedSet;
 import dev.medley.adapter.MixedSet.Member;
 import dev.medley.adapter.RowGroups;
+import dev.medley.adapter.SetNames;
 import dev.medley.adapter.WeightedAdapter;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
@@ -75,7 +76,12 @@ class AdaptedDecoderTest {
                 assertThat(DecoderFixture.adapted(base).adapters())
                     .containsExactlyInAnyOrderElementsOf(
                         Fixtures.folders("decoders/" + base + "/adapters")));
-    assertThat(sets().count()).isEqualTo(210);
+    assertThat(sets().count()).isEqualTo(390);
+  }
+
+  @Test
+  void thereAreEnoughSetsOnLlama() {
+    SetNames.assertEnough(DecoderFixture.adapted("llama").sets());
   }
 
   @ParameterizedTest(name = "{0} {1}")
@@ -105,11 +111,10 @@ class AdaptedDecoderTest {
               assertThat(alphas.remove("^model.layers.0.self_attn.q_proj")).isNotNull();
             });
     try (NDManager scratch = owner.newSubManager()) {
-      List<Member> members = new ArrayList<>();
-      for (String name : DecoderFixture.ANCHORED.split("\\+")) {
-        Adapter member = name.equals("patterns") ? patterns : adapter("llama", name);
-        members.add(new Member(member, 1));
-      }
+      List<Member> members =
+          SetNames.members(
+              DecoderFixture.ANCHORED,
+              name -> name.equals("patterns") ? patterns : adapter("llama", name));
       AdapterSet set = MixedSet.of(members, llama.model().modules(), scratch);
       List<long[]> rows = rows("llama");
       List<AdapterSet> sets = Collections.nCopies(rows.size(), set);

@@ -9,9 +9,9 @@ import dev.medley.Fixtures;
 import dev.medley.Fixtures.Expected;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.MixedSet;
-import dev.medley.adapter.MixedSet.Member;
 import dev.medley.adapter.RowGroups;
 import dev.medley.adapter.RowGroups.Slice;
+import dev.medley.adapter.SetNames;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
@@ -75,7 +75,7 @@ public record DecoderFixture(
    * What PEFT made of a decoder.
    *
    * @param rows ids, none for a sequence head, whose rows are those of the base
-   * @param sets of adapters, joined by +
+   * @param sets of adapters, joined by +, each scaled or not
    */
   public record Adapted(List<long[]> rows, List<String> adapters, List<String> sets) {}
 
@@ -122,13 +122,9 @@ public record DecoderFixture(
     return isSequence() ? set : set + "." + row;
   }
 
-  /** A set of adapters by name. */
+  /** A set, each member scaled or not, such as {@code 0.7*lora+oft}. */
   public MixedSet set(String expression, Function<String, Adapter> adapters, NDManager scratch) {
-    List<Member> members = new ArrayList<>();
-    for (String name : expression.split("\\+")) {
-      members.add(new Member(adapters.apply(name), 1));
-    }
-    return MixedSet.of(members, model.modules(), scratch);
+    return MixedSet.of(SetNames.members(expression, adapters), model.modules(), scratch);
   }
 
   /**

@@ -17,6 +17,7 @@ import dev.medley.adapter.MixedSet.Member;
 import dev.medley.adapter.RowGroups;
 import dev.medley.adapter.RowGroups.Slice;
 import dev.medley.adapter.RunWeights;
+import dev.medley.adapter.SetNames;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -163,10 +164,7 @@ class MixedSetModelTest {
 
   @Test
   void thereAreEnoughSets() {
-    assertThat(sets().stream().filter(set -> set.split("\\+").length == 2))
-        .hasSizeGreaterThanOrEqualTo(36);
-    assertThat(sets().stream().filter(set -> set.split("\\+").length > 2 && !set.contains("*")))
-        .hasSizeGreaterThanOrEqualTo(100);
+    SetNames.assertEnough(sets());
   }
 
   private static void assertExpected(String expression, NDArray hidden, AdapterSet set) {
@@ -176,15 +174,12 @@ class MixedSetModelTest {
   }
 
   private static MixedSet set(String expression, NDManager scratch) {
-    List<Member> members = new ArrayList<>();
-    for (String member : expression.split("\\+")) {
-      String[] parts = member.split("\\*");
-      Adapter adapter =
-          ADAPTERS.computeIfAbsent(
-              parts[parts.length - 1],
-              name -> fixture.adapter(Fixtures.location(FOLDER + "/adapters/" + name), name));
-      members.add(new Member(adapter, parts.length == 1 ? 1 : Double.parseDouble(parts[0])));
-    }
+    List<Member> members =
+        SetNames.members(
+            expression,
+            name ->
+                ADAPTERS.computeIfAbsent(
+                    name, n -> fixture.adapter(Fixtures.location(FOLDER + "/adapters/" + n), n)));
     return MixedSet.of(members, fixture.model().modules(), scratch);
   }
 }
