@@ -13,7 +13,18 @@ fixtures/acceptance/target_modules.json: names of modules, and what check_target
 import itertools
 
 import torch
-from peft import LoHaConfig, LoraConfig, PeftModel, get_peft_model
+from peft import (
+    IA3Config,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    PeftModel,
+    RoadConfig,
+    ShiraConfig,
+    VeraConfig,
+    get_peft_model,
+)
 from peft.tuners.tuners_utils import check_target_module_exists
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -135,6 +146,48 @@ def batches():
     seven = ["one", "two", "three", "four", "five", "six", "seven"]
     ranks = {name: lora("lin0", "lin1", r=i + 1) for i, name in enumerate(seven)}
     case("seven", MLP, ranks, [tuple(reversed(seven))])
+    saved_lin0 = {"modules_to_save": ["lin0"]}
+    case("emb-conv1d-modules-to-save", EmbConv1D, {"one": lora("emb", "conv1d", **saved_lin0), "two": lora("emb", "conv1d", **saved_lin0)})
+    four = {"r": 4, "lora_alpha": 4, "rank_pattern": {"lin0": 8}, "alpha_pattern": {"lin0": 8}}
+    eight = {"r": 8, "rank_pattern": {"lin0": 4}, "alpha_pattern": {"lin0": 4}}
+    case("multirank", MLP, {"one": lora("lin0", "lin1"), "two": lora("lin0", "lin1", **eight)}, both)
+    case("multirank-2", MLP, {"one": lora("lin0", "lin1", **four), "two": lora("lin0", "lin1", rank_pattern={"lin1": 3})}, both)
+    case("dora-emb-conv1d", EmbConv1D, {"one": lora("emb", "lin0", use_dora=True), "two": lora("emb", "conv1d", r=3)}, both, mixed=False)
+
+
+def other_types():
+    """The same of the other types in PEFT's lists of cases."""
+    both = [("one", "two"), ("two", "one")]
+
+    def of(kind, *targets, **options):
+        return kind(target_modules=list(targets), **options)
+
+    def road(*targets, **options):
+        return of(RoadConfig, *targets, group_size=2, **options)
+
+    def ia3(*targets, feed_forward):
+        return of(IA3Config, *targets, feedforward_modules=feed_forward)
+
+    case("road-mlp", MLP, {"one": road("lin0"), "two": road("lin0", variant="road_2")}, both)
+    case("road-different-targets", MLP, {"one": road("lin0"), "two": road("lin1")}, both)
+    case("road-overlapping-targets", MLP, {"one": road("lin0"), "two": road("lin0", "lin1")}, both)
+    case("road-active", MLP, {"one": road("lin0"), "two": road("lin0", "lin1", variant="road_4")}, both)
+    # In a batch PEFT gives RoAd's base rows the head of whichever adapter is active.
+    saved = {"modules_to_save": ["lin1"]}
+    case("road-modules-to-save", MLP, {"one": road("lin0", **saved), "two": road("lin0", **saved)}, mixed=False)
+    case("ia3-same", MLP, {name: ia3("lin0", feed_forward=["lin0"]) for name in ("one", "two")}, both, mixed=False)
+    different = {"one": ia3("lin0", feed_forward=["lin0"]), "two": ia3("lin1", feed_forward=["lin1"])}
+    case("ia3-different", MLP, different, both, mixed=False)
+    output = {"one": ia3("lin0", feed_forward=[]), "two": ia3("lin0", "lin1", feed_forward=["lin1"])}
+    case("ia3-output", MLP, output, both, mixed=False)
+    case("vera-same", MLP, {name: of(VeraConfig, "lin0", r=6) for name in ("one", "two")}, both, mixed=False)
+    shira = {"one": of(ShiraConfig, "lin0", r=1), "two": of(ShiraConfig, "lin0", r=1, random_seed=3)}
+    case("shira-same", MLP, shira, both, mixed=False)
+    shira = {"one": of(ShiraConfig, "lin0", r=1), "two": of(ShiraConfig, "lin1", r=1, random_seed=3)}
+    case("shira-different", MLP, shira, both, mixed=False)
+    case("lokr", MLP, {"one": of(LoKrConfig, "lin0", r=2), "two": of(LoKrConfig, "lin0", "lin1", r=3)}, both, mixed=False)
+    oft = {"one": of(OFTConfig, "lin0", oft_block_size=2), "two": of(OFTConfig, "lin0", "lin1", oft_block_size=5)}
+    case("oft", MLP, oft, both, mixed=False)
 
 
 def conv2d():
@@ -192,6 +245,7 @@ def target_modules():
 def main():
     fresh(FOLDER)
     batches()
+    other_types()
     conv2d()
     target_modules()
 
