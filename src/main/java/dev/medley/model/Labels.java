@@ -13,6 +13,9 @@ import java.util.Map;
  * @param problemType HF's {@code problem_type}; null where a document has none
  */
 public record Labels(List<String> names, ProblemType problemType) {
+  /** A number without names that nobody means would take all memory. */
+  private static final long MOST = 1_000_000;
+
   /** No labels known. */
   public static final Labels NONE = new Labels(List.of(), null);
 
@@ -38,7 +41,9 @@ public record Labels(List<String> names, ProblemType problemType) {
       names.add(name);
     }
     long numLabels = json.integer("num_labels", names.size());
-    if (names.isEmpty()) {
+    if (numLabels < 0 || numLabels > MOST) {
+      json.problem("num_labels: expected 0 to " + MOST + ", found " + numLabels);
+    } else if (names.isEmpty()) {
       for (int id = 0; id < numLabels; id++) {
         names.add("LABEL_" + id);
       }
