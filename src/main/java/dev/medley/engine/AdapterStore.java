@@ -28,8 +28,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * The adapters of one base that are in memory, and the sets compiled of them, shared by all
  * threads. Each is loaded once however many ask at the same time, stays while anybody holds a
  * lease, and is closed, the longest unused first, when all together are over the budget. A set
- * keeps its members. A failed load is reported to the thread that tried it and forgotten; those who
- * waited for it try themselves.
+ * keeps its members. A failed load is reported to all who waited for it, and forgotten: who asks
+ * later tries again. Where it failed since the loading thread was interrupted, or the device was
+ * full, the others try themselves.
  */
 final class AdapterStore implements AutoCloseable {
   /** Sets that nobody uses are kept up to this many: some hold no bytes but Java's own. */
@@ -162,17 +163,20 @@ final class AdapterStore implements AutoCloseable {
         evict(meter);
         return lease;
       } catch (CompletionException e) {
-        if (mine && e.getCause() instanceof LoadException problem) {
-          throw ref.isPlain() && !(problem instanceof DeviceMemoryException)
-              ? new LoadException(ref.toString(), problem.getMessage(), problem)
-              : problem;
+        if (mine || !entry.failedAlone) {
+          throw reported(ref, e);
         }
-        if (mine) {
-          throw e;
-        }
-        // the thread that failed may have been interrupted, which is no fault of the adapter's
       }
     }
+  }
+
+  private static RuntimeException reported(AdapterRef ref, CompletionException e) {
+    if (!(e.getCause() instanceof LoadException problem)) {
+      return e;
+    }
+    return ref.isPlain() && !(problem instanceof DeviceMemoryException)
+        ? new LoadException(ref.toString(), problem.getMessage(), problem)
+        : problem;
   }
 
   private void load(Entry entry, Meter meter) {
@@ -193,9 +197,21 @@ final class AdapterStore implements AutoCloseable {
       synchronized (this) {
         entries.remove(entry.ref);
       }
-      entry.loaded.completeExceptionally(
-          e instanceof EngineException engine ? unusable(entry.ref, engine) : e);
+      Throwable problem = problem(entry.ref, e);
+      entry.failedAlone =
+          Thread.currentThread().isInterrupted() || problem instanceof DeviceMemoryException;
+      entry.loaded.completeExceptionally(problem);
     }
+  }
+
+  /** What one adapter does to the loader costs its own rows alone. */
+  private Throwable problem(AdapterRef ref, Throwable e) {
+    if (e instanceof EngineException engine) {
+      return unusable(ref, engine);
+    }
+    return e instanceof LoadException || e instanceof Error || e instanceof IllegalStateException
+        ? e
+        : new LoadException(ref.toString(), "cannot be read: " + e, e);
   }
 
   /** Where the device has no memory for it, those that nobody uses make room. */
@@ -423,6 +439,7 @@ final class AdapterStore implements AutoCloseable {
   private static final class Entry {
     final AdapterRef ref;
     final CompletableFuture<Loaded> loaded = new CompletableFuture<>();
+    volatile boolean failedAlone; // by the loading thread's own fault, and others may try
     int pins;
     long lastUse;
     long bytes;

@@ -9,6 +9,7 @@ import dev.medley.adapter.AdapterSet;
 import dev.medley.engine.AdapterStore.Lease;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
+import dev.medley.io.RemoteFileSystem;
 import dev.medley.io.Storage;
 import dev.medley.io.TensorInfo;
 import dev.medley.model.Head;
@@ -282,6 +283,43 @@ class AdapterStoreTest {
       try (Lease lease = store.lease(AdapterRef.of("late"))) {
         assertThat(lease.set()).hasToString("late");
       }
+    }
+  }
+
+  /** One tries, and the others do not wait for the same failure once more each. */
+  @Test
+  void failedLoadIsReportedToAllWhoWaitForIt(@TempDir Path cache) throws Exception {
+    RemoteFileSystem.reset();
+    RemoteFileSystem.breakAt(1000);
+    AdapterSource far =
+        AdapterSource.of("remote://" + Fixtures.path(ADAPTERS + "qv").toAbsolutePath());
+    Storage storage = new Storage(RemoteFileSystem.conf(), cache);
+    try (AdapterStore store = new AdapterStore(base, storage, Map.of("far", far), 1 << 20)) {
+      assertThatThrownBy(() -> store.lease(AdapterRef.of("far"))).isInstanceOf(LoadException.class);
+      int opened = RemoteFileSystem.OPENED.getAndSet(0);
+      CyclicBarrier start = new CyclicBarrier(8);
+      List<Future<String>> rows = new ArrayList<>();
+      ExecutorService threads = Executors.newFixedThreadPool(8);
+      for (int i = 0; i < 8; i++) {
+        rows.add(
+            threads.submit(
+                () -> {
+                  await(start);
+                  try {
+                    store.lease(AdapterRef.of("far")).close();
+                    return null;
+                  } catch (LoadException e) {
+                    return e.getMessage();
+                  }
+                }));
+      }
+      for (Future<String> row : rows) {
+        assertThat(row.get()).contains("far: ").contains("adapter_");
+      }
+      assertThat(RemoteFileSystem.OPENED).hasValue(opened);
+      RemoteFileSystem.reset();
+      store.lease(AdapterRef.of("far")).close(); // and forgotten
+      threads.shutdown();
     }
   }
 
