@@ -140,6 +140,15 @@ def ends(embed, block=4):
     }
 
 
+def tables(embed):
+    """Files that hold the whole table as well, as PEFT writes them where the vocabulary has grown."""
+    return {
+        "lora-tokens-table": case(LoraConfig, "o_proj c_attn", **lora, trainable_token_indices=TOKENS),
+        "tokens-table": case(TrainableTokensConfig, embed, token_indices=TOKENS),
+        "dora-embed-table": case(LoraConfig, embed, **dora),
+    }
+
+
 def heads(block=4):
     return {
         "loha-head": case(LoHaConfig, "lm_head", r=2, alpha=7),
@@ -222,9 +231,9 @@ def cases():
     some = "lora-embed dora-embed oft-embed saved-embed tokens lora-tokens lora-head saved-head".split()
     follow = only(tied(), "lora-embed-tied", "saved-embed-tied", "lora-tokens-tied")
     return {
-        "llama": {**own, **norms, **saved, **ends("embed_tokens"), **as_lora, **heads(), **second},
-        "llama-bias": {**only(own, *inner), **biases, **ends("embed_tokens"), **only(heads(), *tops), **tied()},
-        "gpt2": {**conv(), **ends("wte", block=5), **only(heads(block=5), "loha-head", "oft-head", "ia3-head")},
+        "llama": {**own, **norms, **saved, **ends("embed_tokens"), **as_lora, **heads(), **second, **tables("embed_tokens")},
+        "llama-bias": {**only(own, *inner), **biases, **ends("embed_tokens"), **only(heads(), *tops), **tied(), **tables("embed_tokens")},
+        "gpt2": {**conv(), **ends("wte", block=5), **tables("wte"), **only(heads(block=5), "loha-head", "oft-head", "ia3-head")},
         "qwen3": {**only(qwen, *few), **norms, **qk, **only(ends("embed_tokens", block=3), "lora-embed", "saved-head")},
         "gemma2": {**only(own, *less), **around, **only(ends("embed_tokens"), *some), **follow},
         "phi3": {**fused, **norms},
@@ -320,8 +329,14 @@ def train(base, name, kind, config, task="CAUSAL_LM", auto=None):
     if kind is AdaLoraConfig:
         prune(trained)
     folder = ROOT / base / "adapters" / name
-    adapters.save(trained, folder)
-    loaded = adapters.load(read(base, auto), folder)
+    saved = {"save_embedding_layers": True} if name.endswith("-table") else {}
+    if saved:  # with another table than the base's
+        with torch.no_grad():
+            for key, parameter in trained.named_parameters():
+                if ("embed_tokens" in key or "wte" in key) and key.endswith("base_layer.weight"):
+                    parameter *= 1.5
+    adapters.save(trained, folder, **saved)
+    loaded = adapters.load(read(base, auto), folder, **saved)
     return trained, loaded
 
 
@@ -350,9 +365,9 @@ BOTH, EMBED, HEAD, NEITHER = (True, True, True), (True, False, False), (False, T
 
 def tying(base, name):
     """What the docstring says of tied heads."""
-    if name.endswith("-tied") or name in ("tokens", "lora-tokens"):
+    if name.endswith("-tied") or name in ("tokens", "lora-tokens", "tokens-table", "lora-tokens-table"):
         return BOTH
-    if name.endswith("-both") or name == "pissa-head":
+    if name.endswith("-both") or name in ("pissa-head", "dora-embed-table"):
         return (True, True, False)
     if name.endswith("-embed"):
         return EMBED

@@ -151,9 +151,27 @@ public final class AdapterMutants {
     return this;
   }
 
+  /** Each tensor's name with the base model's prefix where it has none, and without it. */
+  public AdapterMutants withPrefix(String prefix) {
+    for (String key : tensors.keySet()) {
+      String below = key.substring(ROOT.length());
+      rename(
+          "key of another model",
+          key,
+          ROOT + (below.startsWith(prefix) ? below.substring(prefix.length()) : prefix + below));
+    }
+    return this;
+  }
+
+  /** Changes of each tensor's shape. */
+  public AdapterMutants withShapes() {
+    tensors.forEach(this::shapes);
+    return this;
+  }
+
   /** Changes of each tensor's shape, type and values. */
   public AdapterMutants withTensors() {
-    tensors.forEach(this::shapes);
+    withShapes();
     tensors.forEach(this::values);
     return this;
   }

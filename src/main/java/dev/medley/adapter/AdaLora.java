@@ -114,12 +114,12 @@ final class AdaLora {
       NDArray a = params.get("lora_A", r, in);
       NDArray e = params.get("lora_E", r, 1);
       NDArray b = params.get("lora_B", out, r);
+      double s = AdapterMethod.scale((alpha > 0 ? alpha : r) / (initR + 1e-5), params);
       if (a == null || e == null || b == null) {
         return null;
       }
       try (a;
           e) {
-        double s = (alpha > 0 ? alpha : r) / (initR + 1e-5);
         return new Lora(Kernels.multiply(a, e), b, s, null);
       }
     }

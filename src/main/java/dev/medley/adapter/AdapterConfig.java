@@ -1,6 +1,7 @@
 package dev.medley.adapter;
 
 import dev.medley.io.JsonObject;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
@@ -29,6 +30,11 @@ public record AdapterConfig(
           "QUESTION_ANS",
           "FEATURE_EXTRACTION");
 
+  private static final Set<String> TASKS_WITH_LABELS = Set.of("SEQ_CLS", "TOKEN_CLS");
+
+  /** PEFT's {@code classifier_module_names}. */
+  private static final List<String> HEADS = List.of("classifier", "score");
+
   /** Which biases of the base the adapter replaces. */
   enum Bias {
     NONE,
@@ -49,10 +55,10 @@ public record AdapterConfig(
     AdapterType type = AdapterType.of(document);
     document.ignore("base_model_name_or_path", "revision", "inference_mode", "peft_version");
     document.ignore("auto_mapping");
-    List<String> modulesToSave = document.strings("modules_to_save");
+    String taskType = taskType(document);
+    List<String> modulesToSave = modulesToSave(document, type, taskType);
     Bias bias = bias(document, type);
     TargetModules targets = TargetModules.parse(document, modulesToSave);
-    String taskType = taskType(document);
     AdapterMethod method = type.parse(document);
     document.done();
     return new AdapterConfig(type, method, targets, modulesToSave, bias, taskType, json);
@@ -78,6 +84,15 @@ public record AdapterConfig(
   /** {@code target_modules} in one line. */
   public String targetNames() {
     return targets.toString();
+  }
+
+  /** For tasks with labels PEFT adds the names of heads, also where an older file has none. */
+  private static List<String> modulesToSave(JsonObject document, AdapterType type, String task) {
+    List<String> modules = new ArrayList<>(document.strings("modules_to_save"));
+    if (TASKS_WITH_LABELS.contains(task) && type != AdapterType.TRAINABLE_TOKENS) {
+      HEADS.stream().filter(head -> !modules.contains(head)).forEach(modules::add);
+    }
+    return List.copyOf(modules);
   }
 
   private static String taskType(JsonObject document) {

@@ -95,6 +95,7 @@ public final class AdapterLoader {
     private final Map<String, long[]> shapes = new TreeMap<>();
     private final Map<Module, NDArray> weightsOfBase = new IdentityHashMap<>();
     private final List<String> misnamed = new ArrayList<>();
+    private final Map<String, String> misplaced = new TreeMap<>(); // by name, where it belongs
     private final List<String> idle = new ArrayList<>();
     private final AdapterConfig config;
     private final Map<String, TensorInfo> file;
@@ -130,6 +131,9 @@ public final class AdapterLoader {
       headed =
           file.keySet().stream().anyMatch(name -> name.startsWith(trainedWithHead))
               || base.all().stream().anyMatch(m -> m.place().isHead() && touches(m));
+      if (headed) {
+        dropMisplaced();
+      }
       weights = Weights.of("", tensors, reader);
       boolean ties = config.method().ensuresWeightTying() && sharesHead();
       tiesSaved = ties && config.modulesToSave().stream().anyMatch(Assembly::isEmbedding);
@@ -176,6 +180,30 @@ public final class AdapterLoader {
           .forEach(weights::problem);
     }
 
+    /**
+     * The names of one file are of one model: with a head the base model's have its prefix, and the
+     * head's have not. Others PEFT finds no module for.
+     */
+    private void dropMisplaced() {
+      String prefix = base.prefix() + ".";
+      for (TensorInfo tensor : List.copyOf(tensors.values())) {
+        if (isShared(tensor.name())) {
+          continue;
+        }
+        String name = tensor.name().substring(ROOT.length());
+        String canonical = base.canonical(name);
+        boolean hasPrefix = name.startsWith(prefix);
+        boolean isMisplaced =
+            base.all().stream()
+                .filter(module -> canonical.startsWith(module.path() + "."))
+                .anyMatch(module -> module.place().isHead() == hasPrefix);
+        if (isMisplaced) {
+          tensors.remove(canonical);
+          misplaced.put(tensor.name(), ROOT + (hasPrefix ? "" : prefix) + canonical);
+        }
+      }
+    }
+
     /** Whether the head that is run and the table of tokens are one tensor. */
     private boolean sharesHead() {
       return base.isTied() && base.outputEmbeddings().place().isRun() && headed;
@@ -204,6 +232,7 @@ public final class AdapterLoader {
 
     AdapterReport report() {
       List<String> unexpected = new ArrayList<>(misnamed);
+      unexpected.addAll(misplaced.keySet());
       unexpected.addAll(weights.unread());
       List<String> problems = new ArrayList<>(weights.problems());
       for (String name : misnamed) {
@@ -212,8 +241,18 @@ public final class AdapterLoader {
                 ? name + ": unexpected, another tensor of this file is for the same module"
                 : name + ": expected a name that begins with " + ROOT);
       }
+      misplaced.forEach(
+          (name, expected) ->
+              problems.add(
+                  name
+                      + ": expected "
+                      + expected
+                      + ", since this file is of a model with a head, in which PEFT finds no module"
+                      + " of that name"));
       weights.unread().forEach(name -> problems.add(name + ": unexpected, " + whyUnread(name)));
-      if (changesHead
+      boolean hasHead =
+          changesHead || base.all().stream().anyMatch(m -> m.place() == Place.HEAD && touches(m));
+      if (hasHead
           && !TASKS_WITHOUT_HEADS.contains(config.taskType())
           && !config.taskType().equals(base.taskType())) {
         problems.add(
@@ -226,7 +265,7 @@ public final class AdapterLoader {
       if (changes == 0) {
         problems.add(
             "would change nothing: none of its "
-                + (tensors.size() + misnamed.size())
+                + file.size()
                 + " tensors is for a module that this task runs");
       }
       return new AdapterReport(
@@ -297,7 +336,7 @@ public final class AdapterLoader {
       if (base.isTied()) {
         boolean targeted = isTargeted(head);
         checkTaken(head, targeted, params);
-        readWeightOfBase(head, targeted, params);
+        readWeightOfBase(head, params);
       }
     }
 
@@ -340,10 +379,13 @@ public final class AdapterLoader {
       if (!method.replacesRows() && (isTargeted(head) || isSaved(head))) {
         params.problem(notBeside(nameOf(head)));
       }
-      String key = "trainable_tokens_delta";
-      if (method.replacesRows() && params.has(key)) {
-        String name = nameOf(head);
-        var again = method.embedding(name, params, head.shape()[0], head.shape()[1]);
+      String at = method.replacesRows() ? "" : "token_adapter.";
+      String key = at + "trainable_tokens_delta";
+      if (params.has(key)) {
+        EmbeddingAdapter again =
+            method.replacesRows()
+                ? method.embedding(nameOf(head), params, head.shape()[0], head.shape()[1])
+                : ofTokens(tokens(table), head, params);
         if (rows != null && again instanceof TrainableTokens other) {
           if (!Kernels.areEqual(rows.rows(), other.rows())) {
             params.problem(notEqual(head.path() + "." + key, table.path() + "." + key));
@@ -381,13 +423,15 @@ public final class AdapterLoader {
         params.problem(name + ": trainable_token_indices fits embeddings and the head only");
         return;
       }
-      long v = module.shape()[0];
-      Weights own = params.scope("token_adapter");
       change(module);
       targets.add(module.path());
-      put(
-          module,
-          TrainableTokens.read("trainable_token_indices", tokens, own, v, module.shape()[1]));
+      put(module, ofTokens(tokens, module, params));
+    }
+
+    private static TrainableTokens ofTokens(long[] tokens, Module module, Weights params) {
+      Weights own = params.scope("token_adapter");
+      long[] shape = module.shape();
+      return TrainableTokens.read("trainable_token_indices", tokens, own, shape[0], shape[1]);
     }
 
     private void put(Module module, EmbeddingAdapter adapter) {
@@ -493,12 +537,21 @@ public final class AdapterLoader {
         bring(module, "bias", targeted ? "base_layer.bias" : "bias", params);
       }
       if (module.kind() == Kind.EMBEDDING || module == base.outputEmbeddings()) {
-        readWeightOfBase(module, targeted, params);
+        readWeightOfBase(module, params);
       }
     }
 
-    private void readWeightOfBase(Module module, boolean targeted, Weights params) {
-      String key = targeted ? "base_layer.weight" : "weight";
+    /** What wraps a module in PEFT stands before the name of the base's own weight. */
+    private String keyOfBase(Module module) {
+      if (isTargeted(module) || method.replacesRows() && followsRows(module)) {
+        return "base_layer.weight";
+      }
+      boolean hasRows = tokens(module) != null || followsRows(module);
+      return hasRows ? "token_adapter.base_layer.weight" : "weight";
+    }
+
+    private void readWeightOfBase(Module module, Weights params) {
+      String key = keyOfBase(module);
       if (params.has(key)) {
         NDArray weight = params.get(key, module.ownShape());
         if (module.place().isRun() || method.takesFromWeight()) { // from the table that is run
@@ -555,11 +608,10 @@ public final class AdapterLoader {
 
     private void bring(Module module, String parameter, String key, Weights params) {
       long[] own = module.ownShape();
-      boolean isTurned = module.kind() == Kind.CONV1D && parameter.equals("weight");
+      boolean isWeight = parameter.equals("weight");
+      boolean isTurned = module.kind() == Kind.CONV1D && isWeight;
       long[] shape =
-          isTurned
-              ? new long[] {own[1], own[0]}
-              : parameter.equals("weight") ? own : new long[] {own[0]};
+          isTurned ? new long[] {own[1], own[0]} : isWeight ? own : new long[] {outputs(module)};
       NDArray array = params.get(key, shape);
       if (array != null && isTurned) {
         try (NDArray stored = array) { // [in, out]
@@ -568,11 +620,29 @@ public final class AdapterLoader {
       }
       if (params.has(key)) {
         change(module);
-        shapes.put(module.parameter(parameter), params.shape(key));
+        long[] stored = params.shape(key);
+        if (stored.length == shape.length) { // else it is a problem already
+          shapes.put(module.parameter(parameter), stored);
+          if (stored[0] == 0) {
+            params.problem(
+                module.parameter(parameter) + ": expected a row for each label, found none");
+          } else if (own[0] == Weights.ANY && !isWeight && stored[0] != shape[0]) {
+            params.problem(
+                module.parameter("weight") + ": expected as many rows as there are biases");
+          }
+        }
       }
       if (array != null) {
         parameters.put(module.parameter(parameter), array);
       }
+    }
+
+    /** How long a bias is: the rows of the weight beside it, which may be the adapter's own. */
+    private long outputs(Module module) {
+      long[] own = shapes.get(module.parameter("weight"));
+      return module.ownShape()[0] != Weights.ANY
+          ? module.ownShape()[0]
+          : own == null ? module.shape()[0] : own[0];
     }
 
     private void change(Module module) {
@@ -613,11 +683,17 @@ public final class AdapterLoader {
           String copy = Pattern.quote(wrapper + ".modules_to_save") + (isWhole ? "" : "\\.[^.]+");
           if (name.equals(wrapper + ".original_module" + rest)
               || name.matches(copy + Pattern.quote(rest))) {
-            return true;
+            return isBiasOf(module, tensors.get(name).shape());
           }
         }
       }
       return false;
+    }
+
+    private boolean isBiasOf(Module module, long[] shape) {
+      TensorInfo own = tensors.get(module.parameter("bias"));
+      return shape.length == 1
+          && (shape[0] == module.shape()[0] || own != null && Arrays.equals(shape, own.shape()));
     }
 
     /** So it does with a saved table when the vocabulary was resized. */

@@ -7,6 +7,23 @@ import dev.medley.tensor.Weights;
  * and what they do there. Reads state their shapes, so this is also the description of the file.
  */
 interface AdapterMethod {
+  /** The largest scale, with which numbers of a set's weight still have room in a float32. */
+  double MOST = 1e30;
+
+  /** alpha/r and its like. Notes a problem where it is too large for the numbers it scales. */
+  static double scale(double s, Weights params) {
+    if (Math.abs(s) > MOST) {
+      params.problem(
+          params.path()
+              + ": expected alpha over the rank to be at most "
+              + MOST
+              + ", found "
+              + s
+              + "; correct alpha");
+    }
+    return s;
+  }
+
   /** Rank in short, for people; empty for types that have none. */
   default String rank() {
     return "";

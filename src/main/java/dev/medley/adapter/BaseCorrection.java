@@ -7,6 +7,7 @@ import dev.medley.io.JsonObject;
 import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Weights;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * What some kinds of LoRA take from the base's weight before they are trained, and PEFT again from
@@ -29,7 +30,7 @@ enum BaseCorrection {
     if (init != null && !init.isBoolean() && !init.isTextual()) {
       json.problem("init_lora_weights: expected true, false or a name, found " + init);
     }
-    String name = init == null || init.isBoolean() ? "" : init.asText().toLowerCase(Locale.ROOT);
+    String name = init == null || init.isBoolean() ? "" : nameOf(init.asText());
     if (kasa && !name.isEmpty() && !name.equals("gaussian")) {
       json.problem("init_lora_weights: PEFT has no " + init + " with kasa_config");
     }
@@ -47,6 +48,12 @@ enum BaseCorrection {
         yield NONE;
       }
     };
+  }
+
+  /** PEFT reads three of the names in any case, and the others as they are. */
+  private static String nameOf(String init) {
+    String lower = init.toLowerCase(Locale.ROOT);
+    return Set.of("gaussian", "olora", "mica").contains(lower) ? lower : init;
   }
 
   /** Notes a problem where a weight has too few components. */

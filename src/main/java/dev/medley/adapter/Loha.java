@@ -57,10 +57,10 @@ final class Loha {
       NDArray w1b = params.get("hada_w1_b", rank, in);
       NDArray w2a = params.get("hada_w2_a", out, rank);
       NDArray w2b = params.get("hada_w2_b", rank, in);
+      double s = AdapterMethod.scale(alphas.of(module, alpha) / rank, params);
       if (w1a == null || w1b == null || w2a == null || w2b == null) {
         return null;
       }
-      double s = alphas.of(module, alpha) / rank;
       try (w1a;
           w1b;
           w2a;

@@ -104,7 +104,7 @@ record Lokr(NDArray w1, NDArray a, NDArray b, double s) implements LinearAdapter
       boolean whole = 2 * rank >= Math.max(k, n);
       NDArray a = params.get(whole ? "lokr_w2" : "lokr_w2_b", whole ? k : rank, n);
       NDArray b = whole ? null : params.get("lokr_w2_a", k, rank);
-      double s = alphas.of(module, alpha) / rank;
+      double s = AdapterMethod.scale(alphas.of(module, alpha) / rank, params);
       return w1 == null || a == null || (b == null && !whole) ? null : new Lokr(w1, a, b, s);
     }
 

@@ -229,7 +229,7 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       NDArray shift = bias ? params.get("lora_B.bias", out) : null;
       NDArray m = dora ? params.get("lora_magnitude_vector", out) : null;
       NDArray diagonal = correction == BaseCorrection.KASA ? params.get("lora_diag", rank) : null;
-      double s = scaling(module, rank);
+      double s = scaling(module, rank, params);
       // A base weight in the file is what was left of it.
       boolean isTaken = params.has("base_layer.weight");
       BaseCorrection taken = isTaken ? BaseCorrection.NONE : correction;
@@ -257,16 +257,24 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       NDArray a = params.get("lora_embedding_A", rank, v);
       NDArray b = params.get("lora_embedding_B", d, rank);
       NDArray m = dora ? params.get("lora_magnitude_vector", d) : null;
+      double s = scaling(module, rank, params);
       if (bias) {
         params.problem(params.path() + ": PEFT has no lora_bias for embeddings");
       }
       if (correction == BaseCorrection.KASA) {
         params.problem(params.path() + ": PEFT has no kasa_config for embeddings");
       }
+      if (dora && params.has("lora_magnitude_vector.weight")) { // PEFT's second copy
+        NDArray again = params.get("lora_magnitude_vector.weight", d);
+        if (m != null && again != null && !Kernels.areEqual(m, again)) {
+          params.problem(
+              params.path() + ".lora_magnitude_vector.weight: expected lora_magnitude_vector");
+        }
+      }
       if (a == null || b == null || dora && m == null) {
         return null;
       }
-      Table table = new Table(contiguousTranspose(a), b, scaling(module, rank));
+      Table table = new Table(contiguousTranspose(a), b, s);
       return dora ? new Dora.Table(table, m, null) : table;
     }
 
@@ -292,9 +300,9 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
       return (long) ranks.of(module, r);
     }
 
-    private double scaling(String module, long rank) {
+    private double scaling(String module, long rank, Weights params) {
       double numerator = alphas.of(module, alpha);
-      return rslora ? numerator / Math.sqrt(rank) : numerator / rank;
+      return AdapterMethod.scale(numerator / (rslora ? Math.sqrt(rank) : rank), params);
     }
   }
 }

@@ -53,12 +53,19 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
    */
   record Config(long size, long count, boolean share, double limit, boolean neumann, long terms)
       implements AdapterMethod {
+    /** Each is a product of matrices; PEFT has 5. */
+    private static final long MOST_TERMS = 100;
 
     static Config parse(JsonObject json) {
       json.ignore("module_dropout", "init_weights", "fan_in_fan_out");
       long size = json.integer("oft_block_size"); // PEFT refuses older files, which lack it
       long count = json.integer("r", 0);
       double eps = json.number("eps", 6e-5);
+      long terms = json.integer("num_cayley_neumann_terms", 5);
+      if (terms > MOST_TERMS) {
+        json.problem(
+            "num_cayley_neumann_terms: expected at most " + MOST_TERMS + ", found " + terms);
+      }
       if (Math.min(size, count) != 0 || Math.max(size, count) <= 0) {
         json.problem(
             "r and oft_block_size: expected one positive and the other 0, found "
@@ -72,7 +79,7 @@ record Oft(NDArray blocks, boolean isNothing) implements LinearAdapter {
           json.bool("block_share", false),
           json.bool("coft", false) ? eps : Double.POSITIVE_INFINITY,
           json.bool("use_cayley_neumann", true),
-          json.integer("num_cayley_neumann_terms", 5));
+          terms);
     }
 
     @Override

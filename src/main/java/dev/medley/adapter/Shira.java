@@ -82,6 +82,15 @@ record Shira(NDArray values, NDArray places, long out, long in, double s) implem
 
     @Override
     public LinearAdapter linear(String module, Weights params, long out, long in) {
+      if (r > in * out / (in + out)) {
+        params.problem(
+            params.path()
+                + ": r: expected at most "
+                + in * out / (in + out)
+                + ", since no weight has more than its own places, found "
+                + r);
+        return null;
+      }
       long n = r * (in + out);
       NDArray values = params.get("shira_weight", n);
       NDArray places = params.integers("shira_indices", 2, n); // row, column

@@ -177,9 +177,8 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       }
       String weight = module.parameter("weight");
       long[] shape = report.shapes().getOrDefault(weight, module.shape());
-      if (shape[0] == 0) {
-        problems.add(weight + ": expected a row for each label, found none");
-      } else if (!names.isEmpty() && shape[0] != Weights.ANY && shape[0] != names.size()) {
+      boolean isKnown = shape[0] != Weights.ANY && shape[0] != 0; // none is the loader's to say
+      if (!names.isEmpty() && isKnown && shape[0] != names.size()) {
         problems.add(
             "labels: expected "
                 + shape[0]

@@ -76,7 +76,7 @@ class AdaptedDecoderTest {
                 assertThat(DecoderFixture.adapted(base).adapters())
                     .containsExactlyInAnyOrderElementsOf(
                         Fixtures.folders("decoders/" + base + "/adapters")));
-    assertThat(sets().count()).isEqualTo(390);
+    assertThat(sets().count()).isEqualTo(399);
   }
 
   @Test

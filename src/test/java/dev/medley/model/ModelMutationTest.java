@@ -12,6 +12,8 @@ import dev.medley.PeftVerdicts;
 import dev.medley.adapter.Adapter;
 import dev.medley.adapter.RowGroups;
 import dev.medley.io.LoadException;
+import dev.medley.io.Location;
+import dev.medley.tensor.Precision;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +35,8 @@ class ModelMutationTest {
     AdapterMutants sound =
         new AdapterMutants("models/" + NAME + "/adapters/" + adapter)
             .withNames()
+            .withPrefix("bert.")
+            .withShapes()
             .with("task_type", "null", "\"TOKEN_CLS\"", "\"QUESTION_ANS\"", "\"SPARKLE\"")
             .with("task_type", "\"FEATURE_EXTRACTION\"", "\"CAUSAL_LM\"")
             .with("modules_to_save", "null", "[]", "[\"classifier\"]", "[\"pooler\"]", "[\"x\"]")
@@ -83,6 +87,14 @@ class ModelMutationTest {
       return isNamed ? null : "the message does not name " + key + ": " + e.getMessage();
     }
     count[1]++;
+    Location location = Location.of(files.toString());
+    List<String> problems =
+        ModelFixture.report(fixture.model(), Precision.FLOAT32, location, adapter.toString())
+            .problems();
+    if (!problems.isEmpty()) {
+      adapter.close();
+      return "loads, though the driver's check finds " + problems;
+    }
     String verdict = verdicts.of(mutant);
     if (verdict == null) {
       adapter.close();
