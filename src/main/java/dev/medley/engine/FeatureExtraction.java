@@ -41,7 +41,10 @@ public record FeatureExtraction(Pooling pooling, Boolean normalize) implements O
     float[] flat = Kernels.to(pooled, Precision.FLOAT32).toFloatArray();
     List<Prediction> predictions = new ArrayList<>();
     for (int at = 0; at < flat.length; at += width) {
-      predictions.add(new Prediction.Embedding(Arrays.copyOfRange(flat, at, at + width)));
+      predictions.add(
+          Forward.areFinite(flat, at, at + width)
+              ? new Prediction.Embedding(Arrays.copyOfRange(flat, at, at + width))
+              : null);
     }
     return predictions;
   }

@@ -22,6 +22,16 @@ record Forward(
     RowGroups rows,
     Map<AdapterSet, Labels> headLabels) {
 
+  /** Whether none of the values from one place up to another is NaN or infinite. */
+  static boolean areFinite(float[] values, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (!Float.isFinite(values[i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** The head over the rows of a slice. part [m, t, h] → [m, labels] or [m, t, labels] */
   NDArray logits(NDArray part, Slice slice) {
     List<long[]> ids = tokens.unpadded().subList(slice.start(), slice.end());

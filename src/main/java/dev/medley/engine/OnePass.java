@@ -7,7 +7,7 @@ import java.util.List;
 public sealed interface OnePass extends Task
     permits FeatureExtraction, TextClassification, TokenClassification, TextScoring {
   /**
-   * Predictions of a batch.
+   * Predictions of a batch, null for a row of which the model computed NaN or infinity.
    *
    * @param hidden last hidden state [n, t, h]
    */

@@ -43,6 +43,12 @@ final class Scorer implements Results {
   /** No more than so many characters are read ahead. */
   private static final long CHARACTERS = 16L << 20;
 
+  private static final Result NOT_FINITE =
+      Result.failed(
+          Code.LOGITS_NOT_FINITE,
+          "expected finite numbers of the model, found NaN or infinity; its adapters are broken, or"
+              + " too large for the run's dtype");
+
   private final Engine engine;
   private final OnePass task;
   private final RowReader reader;
@@ -279,7 +285,11 @@ final class Scorer implements Results {
       meter.pass(measured, places - batch.tokens(), System.nanoTime() - start);
       meter.add(Metric.SCORED, rows.size());
       for (int i = 0; i < rows.size(); i++) {
-        rows.get(i).result = new Result(predictions.get(i), warning(encoded.get(i)));
+        if (predictions.get(i) == null) {
+          reader.fail(rows.get(i), NOT_FINITE);
+        } else {
+          rows.get(i).result = new Result(predictions.get(i), warning(encoded.get(i)));
+        }
       }
     }
   }

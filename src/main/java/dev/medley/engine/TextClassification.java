@@ -77,7 +77,10 @@ public record TextClassification(int topK, Function function) implements OnePass
       Function resolved = function.resolve(labels.problemType(), outputs);
       float[] flat = Kernels.to(logits, Precision.FLOAT32).toFloatArray();
       for (int at = 0; at < flat.length; at += outputs) {
-        predictions.add(classify(scores(flat, at, outputs, resolved), names));
+        predictions.add(
+            Forward.areFinite(flat, at, at + outputs)
+                ? classify(scores(flat, at, outputs, resolved), names)
+                : null);
       }
     }
     return predictions;

@@ -48,7 +48,10 @@ public record TextScoring() implements OnePass {
       score(forward, hidden, slice, rows, logProbs, isBest);
       int at = 0;
       for (Tokens row : rows) {
-        predictions.add(prediction(row, logProbs, isBest, at));
+        predictions.add(
+            Forward.areFinite(logProbs, at, at + row.scored())
+                ? prediction(row, logProbs, isBest, at)
+                : null);
         at += row.scored();
       }
     }

@@ -41,7 +41,11 @@ public record TokenClassification(List<String> ignoreLabels) implements OnePass 
       float[] flat = Kernels.to(logits, Precision.FLOAT32).toFloatArray();
       for (int row = slice.start(); row < slice.end(); row++) {
         int at = (row - slice.start()) * width * outputs;
-        predictions.add(entities(forward.encoded().get(row), flat, at, outputs, names));
+        Tokens tokens = forward.encoded().get(row);
+        predictions.add(
+            Forward.areFinite(flat, at, at + tokens.ids().length * outputs)
+                ? entities(tokens, flat, at, outputs, names)
+                : null);
       }
     }
     return predictions;

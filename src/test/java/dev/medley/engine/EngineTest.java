@@ -424,6 +424,62 @@ class EngineTest {
     }
   }
 
+  /** The file is sound and its scale is not: what is computed under it is no number. */
+  @ParameterizedTest
+  @CsvSource({"bert-sequence, qv", "bert-token, token-head", "bert, feature"})
+  void rowOfWhichNoNumbersComeIsAnErrorAndLeavesTheOthersAsTheyAre(
+      String base, String adapter, @TempDir Path folder) throws IOException {
+    Task task =
+        switch (base) {
+          case "bert-sequence" -> TextClassification.AUTO;
+          case "bert-token" -> TokenClassification.AUTO;
+          default -> FeatureExtraction.AUTO;
+        };
+    EngineSpec sound = spec(base, task, List.of(adapter));
+    for (String file : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Path from = Fixtures.path("models/" + base + "/adapters/" + adapter);
+      Files.copy(from.resolve(file), folder.resolve(file));
+    }
+    scale(folder.resolve("adapter_config.json"), "1e30");
+    Map<String, AdapterSource> adapters = new LinkedHashMap<>(sound.adapters());
+    adapters.put("broken", AdapterSource.of(folder.toString()));
+    List<Request> rows = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      rows.add(Request.of("a dog " + i, i % 3 == 0 ? "broken" : i % 3 == 1 ? adapter : null));
+    }
+    try (Engine engine = Engine.load(sound.with(sound.base(), adapters))) {
+      List<Result> all = engine.run(rows);
+      for (int i = 0; i < 12; i++) {
+        if (i % 3 == 0) {
+          assertThat(all.get(i).prediction()).isNull();
+          assertThat(all.get(i).error().code()).isEqualTo(Code.LOGITS_NOT_FINITE);
+        } else {
+          Result alone = engine.run(List.of(rows.get(i))).get(0);
+          assertClose(scores(all.get(i)), scores(alone), 1e-5);
+        }
+      }
+    }
+  }
+
+  @Test
+  void scaleThatNoFloatHoldsIsRefused(@TempDir Path folder) throws IOException {
+    EngineSpec spec = copied(folder, "qv", "rslora");
+    scale(folder.resolve("qv/adapter_config.json"), "1e40");
+    try (Engine engine = Engine.load(spec)) {
+      List<Result> results =
+          engine.run(List.of(Request.of("a dog", "qv"), Request.of("a dog", "rslora")));
+      assertThat(results.get(0).error().code()).isEqualTo(Code.ADAPTER_UNFIT);
+      assertThat(results.get(0).error().message())
+          .contains("query: expected alpha over the rank to be at most 1.0E30, found");
+      assertThat(results.get(1).error()).isNull();
+    }
+  }
+
+  private static void scale(Path config, String alpha) throws IOException {
+    String json = Files.readString(config);
+    Files.writeString(config, json.replaceFirst("(\"lora_alpha\": )[0-9.]+", "$1" + alpha));
+  }
+
   /** Found when one batch of the set before it has run: the others stay as they were planned. */
   @ParameterizedTest
   @EnumSource(Merging.Mode.class)
