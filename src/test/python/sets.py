@@ -275,6 +275,9 @@ def bert(temporary):
     gen = random.Random(5)
     scalable = {"lora", "lora2", "loha", "lokr", "loha2", "lokr2", "adalora", "shira", "shira2", "adalora2", "table"}
     chosen = sets(list(members), gen, scalable)
+    # Who brings a module whole brings its bias: what bias="all" has for it gives way.
+    train("biased", LoraConfig(r=2, lora_alpha=3, bias="all", target_modules=["query"]), make, folder)
+    chosen += ["biased+head", "biased+norms", "biased+norms+oft2", "biased+loha+head"]
     inputs = models.inputs(make().config, generator("set inputs"), [5, 7, 2])
     tensors = dict(inputs)
     for expression in chosen:

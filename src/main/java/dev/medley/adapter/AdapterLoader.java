@@ -166,7 +166,10 @@ public final class AdapterLoader {
                   weights.problem(
                       "target_modules: expected layers, found a match of "
                           + group
-                          + ", a group of them, on which PEFT fails"));
+                          + ", a group of them, "
+                          + (method.replacement() == null
+                              ? "on which PEFT fails"
+                              : "whose layers have to be named here")));
       if (ties) {
         checkTies();
       }
@@ -406,7 +409,8 @@ public final class AdapterLoader {
     }
 
     private static String notBeside(String name) {
-      return name + ": trainable_token_indices is for modules that are neither targets nor saved";
+      return name
+          + ": trainable_token_indices fits modules here that are neither targets nor saved";
     }
 
     /** LoRA's {@code trainable_token_indices}. */
@@ -479,7 +483,8 @@ public final class AdapterLoader {
                 + ": "
                 + config.type()
                 + " under this config does not fit a Conv1D, as GPT-2's linear layers are; nor does"
-                + " it in PEFT");
+                + " it in PEFT"
+                + (shape[0] == shape[1] ? ", but for OLoRA where one is square, as here" : ""));
         return;
       }
       if (method.replacement() != null) {

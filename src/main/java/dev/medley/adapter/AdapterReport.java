@@ -43,6 +43,16 @@ public record AdapterReport(
     }
   }
 
+  /** Whether the parameter is one of a module that the adapter brings whole. */
+  boolean owns(String parameter) {
+    return saved.contains(parameter.substring(0, parameter.lastIndexOf('.')));
+  }
+
+  /** Whether it is brought for {@code bias} alone, and so gives way to who brings its module. */
+  private boolean isBiasAlone(String parameter) {
+    return bias && parameter.endsWith(".bias") && !owns(parameter);
+  }
+
   /**
    * Why two adapters cannot stand in one set: every parameter has one owner, a module that one
    * brings whole is not changed by the other, and, as in PEFT, one alone may replace biases.
@@ -52,6 +62,7 @@ public record AdapterReport(
     List<String> problems = new ArrayList<>();
     Set<String> both = new TreeSet<>(one.shapes.keySet());
     both.retainAll(other.shapes.keySet());
+    both.removeIf(parameter -> one.isBiasAlone(parameter) || other.isBiasAlone(parameter));
     for (String parameter : both) {
       problems.add(
           parameter

@@ -23,6 +23,9 @@ enum BaseCorrection {
   /** The r smallest singular components (arXiv 2412.06071). */
   KASA;
 
+  /** Of a column against the whole: float32 keeps seven digits. */
+  private static final float LEAST = 1e-5f;
+
   /** From {@code init_lora_weights}, most values of which leave no trace, and kasa_config. */
   static BaseCorrection parse(JsonObject json) {
     boolean kasa = json.node("kasa_config") != null;
@@ -74,6 +77,7 @@ enum BaseCorrection {
       try (NDArray bt = Kernels.transpose(b)) {
         a = Kernels.product(bt, weight); // [r, in]
       }
+      checkDirections(a, r);
       scale = -s;
     } else {
       a = this == PISSA ? Kernels.largest(weight, r) : Kernels.smallest(weight, r); // [r, in]
@@ -82,6 +86,31 @@ enum BaseCorrection {
     a.attach(owner);
     b.attach(owner);
     return new Lora(a, b, scale, null);
+  }
+
+  /**
+   * QR's directions are those of the first r columns. Where an OLoRA of scale 1 has taken these
+   * before, rounding alone is left of them, another on every processor.
+   *
+   * @param a bᵀ·W [r, in], which begins with R
+   */
+  private static void checkDirections(NDArray a, long r) {
+    float[] values = a.toFloatArray();
+    int in = values.length / (int) r;
+    float largest = 0;
+    for (float value : values) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    for (int i = 0; i < r; i++) {
+      if (Math.abs(values[i * in + i]) < LEAST * largest) {
+        throw new ArithmeticException(
+            "OLoRA would take its part along the first columns of what is left of this weight, and"
+                + " column "
+                + i
+                + " of them is next to nothing, so that rounding would choose; another OLoRA of"
+                + " the set, of scale 1, may have taken it");
+      }
+    }
   }
 
   /**

@@ -84,6 +84,7 @@ public final class MixedSet implements AdapterSet {
     Map<String, EmbeddingAdapter> embeddings = new HashMap<>();
     Map<String, NDArray> parameters = new HashMap<>();
     members.forEach(member -> parameters.putAll(member.adapter.parts().parameters()));
+    members.forEach(member -> parameters.putAll(owned(member.adapter)));
     tableChanges.forEach(
         (module, changes) -> {
           if (!changes.isEmpty()) {
@@ -95,7 +96,7 @@ public final class MixedSet implements AdapterSet {
         (module, changes) -> {
           if (!changes.isEmpty()) {
             NDArray weight = parameters.getOrDefault(module.parameter("weight"), module.weight());
-            LinearAdapter stack = AdapterStack.over(changes, weight, owner);
+            LinearAdapter stack = over(changes, weight, owner, name, module);
             linears.put(module.path(), stack);
             NDArray plain = parameters.getOrDefault(module.parameter("bias"), module.bias());
             NDArray bias = stack.bias(plain, plain);
@@ -107,6 +108,22 @@ public final class MixedSet implements AdapterSet {
         });
     Work work = members.stream().map(m -> m.adapter.report().work()).reduce(Work.NONE, Work::plus);
     return new MixedSet(name, linears, embeddings, parameters, work);
+  }
+
+  /** What it brings in {@code modules_to_save}: biases that it replaces elsewhere come before. */
+  private static Map<String, NDArray> owned(Adapter adapter) {
+    Map<String, NDArray> owned = new HashMap<>(adapter.parts().parameters());
+    owned.keySet().removeIf(parameter -> !adapter.report().owns(parameter));
+    return owned;
+  }
+
+  private static LinearAdapter over(
+      List<LinearAdapter> changes, NDArray weight, NDManager owner, String set, Module module) {
+    try {
+      return AdapterStack.over(changes, weight, owner);
+    } catch (ArithmeticException e) {
+      throw new LoadException(set, module.path() + ": " + e.getMessage());
+    }
   }
 
   /** The members' changes to one linear map, innermost first. */

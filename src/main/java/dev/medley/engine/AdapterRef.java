@@ -30,7 +30,10 @@ public record AdapterRef(List<Member> members) {
   private static final double LEAST = 1e-6;
 
   private static final Pattern MEMBER =
-      Pattern.compile("\\s*(?:([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\\s*\\*)?\\s*([^*]*?)\\s*");
+      Pattern.compile("\\s*(?:(-?[0-9.]+(?:[eE]-?[0-9]+)?)\\s*\\*)?\\s*([^*]*?)\\s*");
+
+  /** With it {@code 1e+3*b} would be two adapters. */
+  private static final Pattern NUMBER_BEGINS = Pattern.compile("-?[0-9.]+[eE]");
 
   /** One adapter and the factor of its contribution. */
   public record Member(String name, double weight) {
@@ -81,7 +84,7 @@ public record AdapterRef(List<Member> members) {
   public static AdapterRef parse(List<String> elements) {
     List<Member> members = new ArrayList<>();
     for (String element : elements) {
-      if (element == null || element.isBlank() || element.equals(BASE)) {
+      if (element == null || element.isBlank() || element.strip().equals(BASE)) {
         if (elements.size() > 1) {
           throw new IllegalArgumentException(
               "adapter: expected names only in an array, found " + element + " in " + elements);
@@ -134,11 +137,19 @@ public record AdapterRef(List<Member> members) {
     if (name.isBlank()
         || !name.equals(name.strip())
         || name.equals(BASE)
-        || name.matches(".*[+*].*")) {
+        || name.contains("+")
+        || name.contains("*")) {
       throw new IllegalArgumentException(
           "adapter name: expected one without +, * and outer blanks that is not "
               + BASE
               + ", got \""
+              + name
+              + "\"");
+    }
+    if (name.chars().anyMatch(Character::isISOControl) || NUMBER_BEGINS.matcher(name).matches()) {
+      throw new IllegalArgumentException(
+          "adapter name: expected one without line breaks and the like, which is not how a number"
+              + " such as 1e-3 begins, got \""
               + name
               + "\"");
     }

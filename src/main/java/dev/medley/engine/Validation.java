@@ -76,11 +76,15 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
         reads.put(name, adapter.read());
       }
     }
+    List<String> absent = base == null ? List.of() : base.absent();
     noting(
         problems,
-        () -> spec.namedSets().forEach((name, set) -> checkSet(name, set, spec, reads, problems)));
+        () ->
+            spec.namedSets()
+                .forEach((name, set) -> checkSet(name, set, spec, reads, absent, problems)));
     EngineSpec ready = spec.with(spec.base(), resolved);
-    return new Validation(ready, checks, problems);
+    boolean isBrought = reads.values().stream().anyMatch(read -> brings(read, absent));
+    return new Validation(ready, isBrought ? withoutAbsent(checks) : checks, problems);
   }
 
   private static EngineSpec pinned(EngineSpec given, Storage storage, List<String> problems) {
@@ -128,11 +132,36 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
     TextTokenizer.of(storage, folder, spec.task(), positions, maxLength, files).close();
   }
 
+  private static boolean brings(AdapterChecks.Read read, List<String> absent) {
+    return read.report().shapes().keySet().containsAll(absent);
+  }
+
+  /**
+   * Who brings no head may stand in a set with one who does; rows of it alone say that it lacks.
+   */
+  private static List<AdapterCheck> withoutAbsent(List<AdapterCheck> checks) {
+    return checks.stream()
+        .map(
+            check ->
+                new AdapterCheck(
+                    check.name(),
+                    check.type(),
+                    check.rank(),
+                    check.targets(),
+                    check.bytes(),
+                    check.work(),
+                    check.problems().stream()
+                        .filter(problem -> !problem.endsWith(AdapterChecks.NOWHERE))
+                        .toList()))
+        .toList();
+  }
+
   private static void checkSet(
       String name,
       AdapterRef set,
       EngineSpec spec,
       Map<String, AdapterChecks.Read> reads,
+      List<String> absent,
       List<String> problems) {
     List<String> found = new ArrayList<>();
     try {
@@ -144,6 +173,13 @@ public record Validation(EngineSpec spec, List<AdapterCheck> adapters, List<Stri
       if (members.isEmpty()) {
         found.add("expected at least one adapter, found none");
       }
+      absent.stream()
+          .filter(
+              parameter ->
+                  members.stream()
+                      .map(member -> reads.get(member.name()))
+                      .allMatch(read -> read != null && !brings(read, List.of(parameter))))
+          .forEach(parameter -> found.add(parameter + ": neither the base nor a member has it"));
       for (int i = 0; i < members.size(); i++) {
         AdapterRef.Member member = members.get(i);
         AdapterChecks.Read read = reads.get(member.name());

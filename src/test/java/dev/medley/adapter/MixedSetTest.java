@@ -21,6 +21,7 @@ import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -113,6 +115,26 @@ class MixedSetTest {
     assertThat(change.correction(weight.duplicate(), owner)).isNotSameAs(taken);
   }
 
+  /** Of the columns that the second would begin with, the first has left rounding. */
+  @Test
+  void oloraWhoseDirectionsAnotherHasTakenIsRefused(@TempDir Path folder) throws IOException {
+    Path own = Fixtures.path(FOLDER + "/adapters/olora");
+    String json = Files.readString(own.resolve("adapter_config.json"));
+    Files.writeString(
+        folder.resolve("adapter_config.json"),
+        json.replace("\"lora_alpha\": 4", "\"lora_alpha\": 3")); // as large as r
+    Files.copy(
+        own.resolve("adapter_model.safetensors"), folder.resolve("adapter_model.safetensors"));
+    Adapter whole = adapter(Location.of(folder.toString()), "whole", base, owner);
+    Adapter more = members("olora").get(0).adapter();
+    List<Member> refused = List.of(new Member(whole, 1), new Member(more, 1));
+    assertThatThrownBy(() -> MixedSet.of(refused, base, owner))
+        .isInstanceOf(LoadException.class)
+        .hasMessageStartingWith("whole+olora: lin: OLoRA would take its part along");
+    List<Member> other = List.of(new Member(more, 1), new Member(whole, 1));
+    assertThat(MixedSet.of(other, base, owner)).hasToString("olora+whole");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"oft", "dora", "pissa", "olora", "kasa"})
   void whatCannotBeScaledIsRefused(String name) {
@@ -190,7 +212,11 @@ class MixedSetTest {
   }
 
   private static Adapter adapter(String folder, String name, BaseModules base, NDManager owner) {
-    Location location = Fixtures.location(folder + "/adapters/" + name);
+    return adapter(Fixtures.location(folder + "/adapters/" + name), name, base, owner);
+  }
+
+  private static Adapter adapter(
+      Location location, String name, BaseModules base, NDManager owner) {
     try (Checkpoint checkpoint = Checkpoint.open(Storage.standard(), location, "adapter_model")) {
       String json = Files.readString(location.resolve("adapter_config.json").path());
       return new AdapterLoader(base, Precision.FLOAT32)

@@ -21,6 +21,7 @@ class AdapterRefTest {
     assertThat(members("")).isEmpty();
     assertThat(members("  ")).isEmpty();
     assertThat(members("__base__")).isEmpty();
+    assertThat(members(" __base__ ")).isEmpty();
     assertThat(members((String) null)).isEmpty();
   }
 
@@ -53,7 +54,7 @@ class AdapterRefTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", " a", "a+b", "2*a", "__base__"})
+  @ValueSource(strings = {"", " a", "a+b", "2*a", "__base__", "a\n+b", "a\nb", "1e", "-2.5E"})
   void nameThatAColumnCouldNotMeanIsRefused(String name) {
     assertThatThrownBy(() -> AdapterRef.checkName(name))
         .isInstanceOf(IllegalArgumentException.class)

@@ -357,6 +357,13 @@ class SetsTest {
       assertThat(run(engine, "0.5*lora+head").error()).isNull();
       same(run(other, "triage"), run(engine, "0.5*lora+head"));
     }
+    try (Engine failing = Engine.load(spec.with(EngineSpec.OnError.FAIL))) {
+      assertThat(run(failing, "triage").error()).isNull();
+    }
+    EngineSpec named = headless.withSets(Map.of("bare", List.of("lora", "oft")));
+    assertThatThrownBy(() -> Engine.load(named))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining("set bare: classifier.weight: neither the base nor a member has it");
     assertThatThrownBy(() -> SetManifest.of(storage, headless, "lora+oft"))
         .isInstanceOf(LoadException.class)
         .hasMessageContaining("classifier.weight: neither the base nor this adapter has it");

@@ -152,7 +152,7 @@ class AdaptedDecoderTest {
                         config -> config.putArray("trainable_token_indices").add(3)))
         .isInstanceOf(LoadException.class)
         .hasMessageEndingWith(
-            "model.embed_tokens: trainable_token_indices is for modules that are neither targets nor"
+            "model.embed_tokens: trainable_token_indices fits modules here that are neither targets nor"
                 + " saved");
   }
 
