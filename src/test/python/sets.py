@@ -1,4 +1,4 @@
-"""Ordered mixed sets, as PeftMixedModel computes them unmerged: fixtures/sets/layer, fixtures/sets/mlp and fixtures/sets/bert.
+"""Ordered mixed sets, as PeftMixedModel computes them unmerged: fixtures/sets/layer, mlp, bert and others.
 
 adapters/NAME/: the members. expected.safetensors: the base layer (layer) or the inputs (bert), and under each set's own
 name, such as 0.7*lora+oft, what PEFT computes when the members are added and activated in that order.
@@ -11,9 +11,11 @@ import random
 import tempfile
 from pathlib import Path
 
+import peft.mixed_model
 import torch
 from peft import (
     AdaLoraConfig,
+    IA3Config,
     KasaConfig,
     LoHaConfig,
     LoKrConfig,
@@ -22,8 +24,11 @@ from peft import (
     PeftConfig,
     PeftMixedModel,
     PeftModel,
+    RoadConfig,
     ShiraConfig,
 )
+from peft.tuners import ia3, road
+from peft.tuners.mixed import model as mixed_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
 from torch import nn
@@ -254,6 +259,75 @@ def mlp(temporary):
     print(len(tensors) - 5, "pairs on two layers")
 
 
+OTHERS = [
+    "ia3", "ia3-input", "road", "road4", "lora2+ia3", "ia3+lora2", "ia3-input+oft", "oft+ia3-input", "road+ia3",
+    "ia3+road", "road+dora", "dora+road", "lora2+road4", "road4+lora2", "road+ia3+road4", "ia3+oft+ia3-input+loha",
+    "shira+road+lokr+ia3-input+oft", "pissa+ia3+dora2+road4", "ia3-input+olora+road+oft2", "adalora+ia3+oft+road+lora2",
+    "ia3+0.5*lora2+road", "kasa+road+ia3-input",
+]  # fmt: skip
+
+
+def nests_others():
+    """Lets PeftMixedModel nest the layers of IA3 and RoAd, too: PEFT's own, which it does not put into a mixed model."""
+    create, make_new = mixed_model.MixedModel._create_and_replace, mixed_model.MixedModel._create_new_module
+    models = {IA3Config: ia3.IA3Model, RoadConfig: road.RoadModel}
+
+    def create_and_replace(self, config, *args, **kwargs):
+        if type(config) in models:
+            current = {key: kwargs[key] for key in ("current_key",) if key in kwargs}
+            return models[type(config)]._create_and_replace(self, config, *args, **current)
+        return create(self, config, *args, **kwargs)
+
+    def create_new_module(config, *args, **kwargs):
+        return (models[type(config)]._create_new_module if type(config) in models else make_new)(config, *args, **kwargs)
+
+    mixed_model.MixedModel._create_and_replace = create_and_replace
+    mixed_model.MixedModel._create_new_module = staticmethod(create_new_module)
+    is_input = staticmethod(ia3.IA3Model._check_target_module_feedforward)
+    mixed_model.MixedModel._check_target_module_feedforward = is_input
+    mixed_model.MixedModel._check_new_adapter_config = lambda self, config: None
+    mixed_model.Layers = mixed_model.Layers + (ia3.layer.IA3Layer, road.layer.RoadLayer)
+    mixed_model.PREFIXES = mixed_model.PREFIXES + ["ia3_", "road_"]
+    peft.mixed_model._check_config_compatible = lambda config: None
+
+
+def others(temporary):
+    """IA3 and RoAd among the types that PEFT mixes, on one layer: fixtures/sets/others. Comes last, as it patches PEFT."""
+    nests_others()
+    folder = FIXTURES / "sets" / "others"
+
+    class Tiny(nn.Module):
+        __module__ = "tiny"
+
+        def __init__(self):
+            super().__init__()
+            self.lin = nn.Linear(15, 12)
+
+    def make():
+        model = Tiny()
+        randomise(model.named_parameters(), generator("set others"), 0.3)
+        return model
+
+    members = {
+        **layer_members(["lin"]),
+        "ia3": IA3Config(target_modules=["lin"], feedforward_modules=[]),
+        "ia3-input": IA3Config(target_modules=["lin"], feedforward_modules=["lin"]),
+        "road": RoadConfig(variant="road_2", group_size=4, target_modules=["lin"]),
+        "road4": RoadConfig(variant="road_4", group_size=6, target_modules=["lin"]),
+    }
+    used = {name for expression in OTHERS for name, _ in parse(expression)}
+    for name in sorted(used):
+        train(name, members[name], make, folder, 0.4)
+    x = torch.randn(7, 15, generator=generator("set others x"))
+    base = make()
+    tensors = {"x": x, "lin.weight": base.lin.weight, "lin.bias": base.lin.bias}
+    with torch.no_grad():
+        for expression in OTHERS:
+            tensors[expression] = mixed(expression, folder, make, temporary / "others").base_model.model.lin(x)
+    write_tensors(folder / "expected.safetensors", tensors)
+    print(len(OTHERS), "sets with IA3 and RoAd")
+
+
 def bert(temporary):
     folder = FIXTURES / "sets" / "bert"
 
@@ -293,6 +367,7 @@ def main():
         layer(Path(temporary))
         mlp(Path(temporary))
         bert(Path(temporary))
+        others(Path(temporary))
 
 
 if __name__ == "__main__":

@@ -186,6 +186,39 @@ class MixedSetTest {
     }
   }
 
+  /** Types that PEFT does not mix: its own layers of IA3 and RoAd, nested in the same way. */
+  @Test
+  void typesThatPeftDoesNotMixNestLikeThose() {
+    try (NDManager own = NDManager.newBaseManager()) {
+      Expected others = Fixtures.expected("sets/others", own);
+      BaseModules layers = new BaseModules("none", "");
+      NDArray weight = others.get("lin.weight");
+      long[] shape = weight.getShape().getShape();
+      NDArray bias = others.get("lin.bias");
+      layers.add(new Module("lin", Kind.LINEAR, Place.BASE, true, shape, shape, weight, bias));
+      Map<String, Adapter> loaded = new HashMap<>();
+      List<String> sets =
+          others.checkpoint().tensors().keySet().stream()
+              .filter(name -> !List.of("x", "lin.weight", "lin.bias").contains(name))
+              .toList();
+      assertThat(sets).hasSize(22);
+      for (String expression : sets) {
+        List<Member> members =
+            SetNames.members(
+                expression,
+                name -> loaded.computeIfAbsent(name, n -> adapter("sets/others", n, layers, own)));
+        try (NDManager scratch = own.newSubManager()) {
+          MixedSet set = MixedSet.of(members, layers, scratch);
+          for (boolean merged : new boolean[] {false, true}) {
+            NDArray x = others.get("x").duplicate(); // which a member may write into
+            x.attach(scratch);
+            assertClose(layer(set, layers, "lin", x, merged), others.get(expression), TOLERANCE);
+          }
+        }
+      }
+    }
+  }
+
   /** The first layer ends in a ReLU. */
   private static NDArray layer(
       MixedSet set, BaseModules layers, String path, NDArray x, boolean merged) {
