@@ -8,13 +8,19 @@ rows: an adapter's name for each row of x, as in PEFT's adapter_names; mixed is 
 sets: names of adapters that are active together; set.NAMES is the output for all rows, set. of none that of the base
 
 fixtures/acceptance/target_modules.json: names of modules, and what check_target_module_exists says of each.
+
+fixtures/acceptance/regular_expressions.json: names of modules, and regular expressions with what PEFT makes of each as a
+value of each key of a config: a number whose bit i is 1 where it matches name i, or the error.
 """
 
 import itertools
+import random
+import warnings
 
 import torch
 from peft import (
     IA3Config,
+    IA3Model,
     LoHaConfig,
     LoKrConfig,
     LoraConfig,
@@ -26,6 +32,7 @@ from peft import (
     get_peft_model,
 )
 from peft.tuners.tuners_utils import check_target_module_exists
+from peft.utils.other import get_pattern_key
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -242,12 +249,124 @@ def target_modules():
     write_json(FOLDER / "target_modules.json", {"names": names, "rows": rows}, indent=None)
 
 
+NAMES = [
+    "a", "b", "aa", "ab", "aba", "a.b", "ba.ab", "k", "q_proj", "layers.1.q_proj", "model.layers.1.q_proj",
+    "model.layers.12.self_attn.k_proj", "model.layers.1.mlp.experts.2.up_proj", "Model.Layers.1.Q_proj",
+    "bert.encoder.layer.1.attention.self.query", "bert.encoder.layer.10.output.dense", "h.1.attn.c_attn", "score",
+    "classifier.dense", "lm_head",
+]  # fmt: skip
+
+# What people write.
+COMMON = [
+    "q_proj", "self.query", "a", "lm_head", ".*", ".+", ".*_proj", ".*q_proj", r".*\.q_proj", ".*(q|k)_proj",
+    ".*(?:q|k)_proj", "(q_proj|k_proj|score)", "q_proj|k_proj", ".*q_proj|.*k_proj", ".*[qk]_proj", ".*[^qk]_proj",
+    r".*\.1\..*", r".*layers\.[0-9]+\..*", r".*layers\.\d+\..*", r".*layers\.(1|2|12)\..*", r".*layers\.1[0-9]?\..*",
+    r"model\.layers\.\d{1,2}\.self_attn\..*", r".*\.\w+_proj", r"[\w.]+_proj", r"[\w\.]*query", r"[a-z_.0-9]+", "[-a-z]+",
+    "[a-z-]+", r"[a\-z]+", "[^.]+", "^q_proj$", "^.*q_proj$", "(^|.*)score", r"^(?!.*mlp).*proj$", r"(?!lm_head|score).*",
+    r".*(?=proj).*", r"(?=.*layers).*proj", r".*(?<!q)_proj", r".*(?<=k)_proj", r".*(?<=\.)dense", "(?i)model.*", "(?i)MODEL.LAYERS.*",
+    "(?i).*[Q]_PROJ", "(?s).*", "(?i:MODEL).*", "a?", "a*", "a+", "a{2}", "a{1,2}", "a{,2}", "a{1,}", "a*?b", "a+?", "a??b",
+    "(ab?)+", "(a|b)+", "(a|b)*", "(?:a|b){2,3}", "(?P<first>a|b).*", "(?P<x_1>a)b(?P=x_1)", "a(?#the first)b", r"(a)b\1",
+    r".*\bdense", r".*\b\d+\b.*", r"\Aa\Z", r"(layers|h)\.1\..*", r"(model\.)?layers\.1\.q_proj",
+    r".*\.(self_attn|mlp|attention)\..*", r".*(\.experts\.\d+\.).*", "layers", "(layers)", "(?:layers)", "h|layers", "(h|layers)",
+    "layers?", "encoder.layer", r"encoder\.layer", "layer|h", "Layers", "(?:model|bert).*", "classifier", "score", "self.quer.", "dense|score",
+    r"model\.layers\.([0-9]|1[0-9])\.(self_attn|mlp)\.(q|k|v|o|gate|up|down)_proj",
+    r"(?:.*?(?:vision|language).*?(?:attn|mlp).*?(?:q_proj|k_proj).*?)|(?:\bmodel\.layers\.[\d]{1,}\.(?:self_attn|mlp)\.(?:(?:q_proj|k_proj|up_proj)))",
+]  # fmt: skip
+
+# What Java's java.util.regex reads otherwise than Python's re, or one of them not at all.
+ODD = [
+    "", "(", ")", "a)", "(a", "a)|(b", "[", "[]", "[^]", "[]a]", "[^]a]+", "[a", "[a-", "[b-a]", r"[\w-a]", r"[a-\d]", r"[\w-]+",
+    "*", "a**", "a{2}{3}", "a|*", "^*", "(*a)", "?", "+a", "a{", "a{}", "a{,}", "a{x}", "a{2", "a{2,1}", "a{1,2", "}", "]", "a]",
+    "a{,3}b", "{a", "a{ 1}", "a*+", "a++", "a?+b", "a{1,2}+", "(?>a)b", "(?>a|ab)", "[q&&[^k]]", "[a-z&&[ab]]", "[a&&b]+", "[[a]]",
+    "[[a]b]", "[a||b]+", "[a--b]", "[a~~b]", "[[:alpha:]]+", r"\h", r"\H+", r"\p{Alpha}+", r"\p{L}", r"\P{L}", r"\Qa\E", r"a\E", r"a\z",
+    r"\R", r"\X", r"\Ga", r"\Ka", r"\N", r"\N{DIGIT ONE}", r"\k<n>", r"(?<n>a)\k<n>", "(?<n>a)", "(?P<n>a)(?P<n>b)", "(?P=n)a",
+    "(?P<1>a)", "(?P<n-1>a)", "(?P<n", "(?P>n)", "(?Pa)", "(?#a", "a(?#b)*", "a*(?#b)?", "a(?#b", "(?i", "(?i)", "a(?i)b", "(a(?i)b)",
+    "(?i)(?s)A", "(?#c)(?i)A", "(?x) a b", "(?x:a b)", "(?a)a", "(?u)a", "(?L)a", "(?d)a", "(?U)a", "(?iu)a", "(?i-s:A)", "(?-i:a)",
+    "(?i)(?-i:a)B", "(?i-i:a)", "(?-:a)", "(?m)^a$", "(?^i:a)", "(?m:a)", "|(?i)A", "(?<=a*)b", "(?<=a|ab)b", "(?<=a|b)b", ".*(?<=a{2})",
+    ".*(?<=(a)|b)", "(?<!a+)b", "(?<a", r"(?<=(a)\1)b", r"\1", r"(a)\2", r"(a\1)", r"\1(a)", r"(a)\1", r"(b)?\1a", r"(a)+b\1", r"(?:(a)|b)\1",
+    r"(?:(a)|b)+\1", r"(?=(a))\1", r"(a)\10", r"\01", r"\0", r"\141", r"\x61", r"\u0061", r"\U00000061", r"\cA", r"\e", r"\a", r"\t", r"\n",
+    r"\y", r"\i", "\\", "a\\", r"\_", r"q\_proj", r"\-", r"\ ", r"\<a", r"a\>", r"\/", r"\.", "a b", " a", "a ", "#a", "a\n", "é", "[é]", "ſ", "(?i)K",
+    "[\u00e0-\u00ff]", r"\s", r"\S+", r"\W", r"\D+", r"[\D]+", r"[^\W]+", r"[^\D]", r"[\s\S]+", r"[\b]a", r"[\A]", r"[\1]", r"[\.]", r"[\]]", r"[\\]", r"\B.*",
+    r"a\b", r"\ba", r"a\B", "(?(1)a|b)", "(a)?(?(1)b|a)", "(a)(?(1)b)", "(a)(?(2)b)", "(a*)*", "(a*)+b", "(a|b*)*", "(?:a?){2}b", "(?:){3}a", "(a*)?b",
+    "(?:a?|b?)b", "(|a)", "(a|)", "a||b", "||", "()", "(?:)", "()*", "(?=a)*", "(?=a)?a", "(?!)", "(?=)a", "a{0}b", "a{0,0}b", "(a){0}b",
+    "a{65535}", "a{65536}", "a{4294967295}", "a{99999999999}", "a{00002}", "$", "^", "a$", "$a", "a^", "a$$", "(a$)", "^^a", "a$?", r"\Za", r"a\Z",
+    "h|", "|h", "h)", "h(?#", "h[", "[h]", "(h", "(?:h", r"h\.", "h$", "^h", "(?P<idx>h)", "(?P<idx>1)", r"layers\.(?P<n>1)|h", "h|(layers)|x",
+    "layer[s]|h", "(?i)layers", "(?i:layers)", "layers{1}", "layers*", ".*", ".*layers", "(layers|h)+", r"lay\w+", r"\w+", r"[^.]*", "a)(b", "a)|(?:b",
+    "(?:a", "(" * 60 + "a" + ")" * 60, "(?:" * 150 + "a" + ")" * 150, "(?:a?|b?)" * 5 + "b",
+    "(?:a|b)" * 3, "a-b", "a.b", "a,b", "a=b", "<a>", "a!", "a'", '"', "%", "a&b", "~", "`", "@", ";", ":", "/",
+]  # fmt: skip
+
+
+def some_expression(rng, depth=0):
+    """At random, of what Python has and of a little that it has not."""
+    def atom():
+        kind = rng.random()
+        if kind < 0.45:
+            return rng.choice(["a", "b", "k", "A", "1", "_", "layers", "q_proj", "score", r"\.", r"\.", ".", "."])
+        if kind < 0.6:
+            inside = "".join(rng.choice(["a", "b", "k-q", "0-9", "-", ".", r"\w", r"\d", r"\.", "&&", "[", "^", "|"]) for _ in range(rng.randint(1, 3)))
+            return "[" + rng.choice(["", "", "^"]) + inside + "]"
+        if kind < 0.7:
+            return rng.choice([r"\d", r"\w", r"\W", r"\S", r"\b", r"\B", "^", "$", r"\Z", r"\A"])
+        if kind < 0.74:
+            return rng.choice([r"\1", r"\3", "(?P=n)", "(?#c)", "{", "]", r"\h", "(?i)", "-", "&&"])
+        if depth > 2:
+            return rng.choice(["a", "b"])
+        start = rng.choice(["(", "(", "(?:", "(?:", "(?P<n>", "(?=", "(?!", "(?<=", "(?<!", "(?i:"])
+        return start + some_expression(rng, depth + 1) + ")"
+
+    def item():
+        repeat = rng.choice(["*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{,2}", "{0,3}?", "{1,}"])
+        return atom() + (repeat if rng.random() < 0.35 else "")
+
+    sides = ["".join(item() for _ in range(rng.choice([0, 1, 1, 2, 2, 3] if depth else [1, 2, 3]))) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+    return ("(?i)" if depth == 0 and rng.random() < 0.08 else "") + "|".join(sides)
+
+
+def matched(test):
+    """Of the names, bit i for name i; or the error."""
+    try:
+        return sum(1 << i for i, name in enumerate(NAMES) if test(name))
+    except Exception as e:  # re.error, OverflowError, RecursionError
+        return type(e).__name__
+
+
+def expression(pattern):
+    """What PEFT makes of it under each key."""
+    lasts = [name.split(".")[-1] for name in NAMES]
+    target = LoraConfig(target_modules=pattern)
+    exclude = LoraConfig(target_modules=".*", exclude_modules=pattern)
+    forward = IA3Config(target_modules=".*", feedforward_modules=pattern)
+    layers = LoraConfig(target_modules=lasts, layers_to_transform=[1], layers_pattern=[pattern])
+    saved = LoraConfig(target_modules=".*", modules_to_save=[pattern])
+    return {
+        "target_modules": matched(lambda name: check_target_module_exists(target, name)),
+        "exclude_modules": matched(lambda name: not check_target_module_exists(exclude, name)),
+        "feedforward_modules": matched(lambda name: IA3Model._check_target_module_feedforward(forward, name)),
+        "layers_pattern": matched(lambda name: check_target_module_exists(layers, name)),
+        "rank_pattern": matched(lambda name: get_pattern_key([pattern], name) == pattern),
+        "modules_to_save": matched(lambda name: not check_target_module_exists(saved, name)),
+    }
+
+
+def regular_expressions():
+    rng = random.Random("regular expressions")
+    tables = {"common": COMMON, "odd": ODD, "random": [some_expression(rng) for _ in range(300)]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sets that a later Python may nest
+        tables = {kind: {pattern: expression(pattern) for pattern in patterns} for kind, patterns in tables.items()}
+    keys = list(expression("").keys())
+    rows = {kind: {p: list(found.values()) for p, found in table.items()} for kind, table in tables.items()}
+    write_json(FOLDER / "regular_expressions.json", {"names": NAMES, "keys": keys, **rows}, indent=None)
+
+
 def main():
     fresh(FOLDER)
     batches()
     other_types()
     conv2d()
     target_modules()
+    regular_expressions()
 
 
 if __name__ == "__main__":

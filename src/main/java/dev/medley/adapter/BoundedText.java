@@ -1,43 +1,44 @@
 package dev.medley.adapter;
 
 import dev.medley.io.LoadException;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import dev.medley.io.Shown;
 
 /**
  * A name that a regular expression out of an adapter's config is matched with: the expression is a
- * stranger's, and one like {@code (.*)*x} takes 2ⁿ steps, so the steps are counted.
+ * stranger's, and one like {@code (.+)+x} takes 2ⁿ steps, so the steps are counted.
  */
 final class BoundedText implements CharSequence {
   /** Of one match; PEFT's own expressions take some hundred. */
   static final int MOST_STEPS = 1_000_000;
 
-  private final Pattern pattern;
+  private final String expression;
   private final String text;
   private int steps;
 
-  private BoundedText(Pattern pattern, String text) {
-    this.pattern = pattern;
+  /** For one match, with the expression as the config has it. */
+  BoundedText(String expression, String text) {
+    this.expression = expression;
     this.text = text;
   }
 
-  /** A matcher that throws LoadException where it looks at characters too often. */
-  static Matcher matcher(Pattern pattern, String text) {
-    return pattern.matcher(new BoundedText(pattern, text));
+  /** Says what kind of expression was expected. */
+  static LoadException refused(String kind, String expression, String text) {
+    return new LoadException(
+        "adapter_config.json",
+        "expected a regular expression "
+            + kind
+            + " on "
+            + text
+            + ", found "
+            + Shown.quoted(expression)
+            + "; name the modules in a list");
   }
 
+  /** Throws LoadException where it is looked at too often. */
   @Override
   public char charAt(int index) {
     if (++steps > MOST_STEPS) {
-      throw new LoadException(
-          "adapter_config.json",
-          "expected a regular expression of less than "
-              + MOST_STEPS
-              + " steps on "
-              + text
-              + ", found "
-              + pattern
-              + "; name the modules in a list");
+      throw refused("of less than " + MOST_STEPS + " steps", expression, text);
     }
     return text.charAt(index);
   }

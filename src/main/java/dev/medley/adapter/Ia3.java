@@ -94,7 +94,7 @@ record Ia3(NDArray l) implements LinearAdapter {
         List<String> ends = TargetModules.texts(modules);
         return name -> ends.stream().anyMatch(name::endsWith);
       }
-      return TargetModules.whole(json, "feedforward_modules", modules);
+      return TargetModules.regex(json, "feedforward_modules");
     }
 
     @Override

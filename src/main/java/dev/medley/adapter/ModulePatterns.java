@@ -1,10 +1,9 @@
 package dev.medley.adapter;
 
 import dev.medley.io.JsonObject;
+import dev.medley.io.Shown;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import java.util.stream.DoubleStream;
 
 /**
@@ -14,7 +13,7 @@ import java.util.stream.DoubleStream;
  * {@code layers.1.q_proj} is never reached beside {@code .*q_proj}.
  */
 final class ModulePatterns {
-  private final Map<String, Pattern> patterns = new LinkedHashMap<>();
+  private final Map<String, PythonPattern> patterns = new LinkedHashMap<>();
   private final Map<String, Double> numbers;
 
   private ModulePatterns(Map<String, Double> numbers) {
@@ -26,17 +25,12 @@ final class ModulePatterns {
     for (String expression : patterns.numbers.keySet()) {
       if (!(patterns.numbers.get(expression) > 0)) { // a rank or a scale of nothing
         config.problem(
-            key
-                + "."
-                + expression
+            Shown.plain(key + "." + expression)
                 + ": expected a positive number, found "
                 + patterns.numbers.get(expression));
       }
-      try {
-        patterns.patterns.put(expression, Pattern.compile("(?:.*\\.)?(?:" + expression + ")"));
-      } catch (PatternSyntaxException e) {
-        config.problem(key + ": " + expression + " is no regular expression: " + e.getMessage());
-      }
+      PythonPattern.parse(config, key, "(.*\\.)?(", expression, ")$")
+          .ifPresent(pattern -> patterns.patterns.put(expression, pattern));
     }
     return patterns;
   }
@@ -48,7 +42,9 @@ final class ModulePatterns {
         (expression, rank) -> {
           if (rank != Math.rint(rank)) {
             config.problem(
-                "rank_pattern." + expression + ": expected a whole number, found " + rank);
+                Shown.plain("rank_pattern." + expression)
+                    + ": expected a whole number, found "
+                    + rank);
           }
         });
     return patterns;
@@ -72,7 +68,7 @@ final class ModulePatterns {
   /** The number of the first pattern in the document that matches, else {@code orElse}. */
   double of(String module, double orElse) {
     return patterns.entrySet().stream()
-        .filter(e -> BoundedText.matcher(e.getValue(), module).matches())
+        .filter(e -> e.getValue().match(module).isPresent())
         .map(e -> numbers.get(e.getKey()))
         .findFirst()
         .orElse(orElse);

@@ -3,14 +3,13 @@ package dev.medley.adapter;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.io.JsonObject;
+import dev.medley.io.Shown;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /**
  * Which modules an adapter is trained on: {@code target_modules}, {@code exclude_modules}, {@code
@@ -20,7 +19,8 @@ import java.util.regex.PatternSyntaxException;
  */
 final class TargetModules {
   private static final String ALL_LINEAR = "all-linear";
-  private static final String ANY_LAYER = ".*?\\.[^.]*\\.(\\d+)\\.";
+  private static final String LAYER = "\\.(?P<idx>\\d+)\\.";
+  private static final PythonPattern ANY_LAYER = PythonPattern.of(".*?\\.[^.]*" + LAYER);
 
   private final String text;
   private final Predicate<String> whole;
@@ -29,7 +29,7 @@ final class TargetModules {
   private final boolean allLinear;
   private final Predicate<String> excluded;
   private final List<Integer> layers;
-  private final List<Pattern> layerPatterns;
+  private final List<PythonPattern> layerPatterns;
 
   private TargetModules(JsonObject json, List<String> savedModules) {
     JsonNode targets = json.node("target_modules");
@@ -38,21 +38,17 @@ final class TargetModules {
           "target_modules: expected a list or a regular expression, found none; PEFT writes the"
               + " resolved names when it saves an adapter");
     }
-    text =
-        targets == null
-            ? ""
-            : targets.isArray() ? String.join(" ", texts(targets)) : targets.asText();
-    entries = targets != null && targets.isArray() ? texts(targets) : List.of();
+    entries = entries(json, "target_modules");
+    text = targets == null ? "" : targets.isArray() ? String.join(" ", entries) : targets.asText();
     allLinear =
         targets != null
             && targets.isTextual()
             && targets.asText().toLowerCase(Locale.ROOT).equals(ALL_LINEAR);
-    whole = allLinear ? name -> false : whole(json, "target_modules", targets);
-    ending = ending(targets);
-    JsonNode exclude = json.node("exclude_modules");
-    Predicate<String> saved =
-        name -> savedModules.stream().anyMatch(m -> ("." + name + ".").contains("." + m + "."));
-    excluded = whole(json, "exclude_modules", exclude).or(ending(exclude)).or(saved);
+    whole = allLinear ? name -> false : whole(json, "target_modules", entries);
+    ending = ending(entries);
+    List<String> exclude = entries(json, "exclude_modules");
+    excluded =
+        whole(json, "exclude_modules", exclude).or(ending(exclude)).or(saved(json, savedModules));
     layers = numbers(json, "layers_to_transform");
     layerPatterns = layerPatterns(json);
     if (layers.isEmpty() && hasLayersPattern(json)) {
@@ -107,41 +103,55 @@ final class TargetModules {
     if (layers.isEmpty()) {
       return true;
     }
-    for (Pattern pattern : layerPatterns) {
-      Matcher matcher = BoundedText.matcher(pattern, name);
-      if (matcher.lookingAt()) {
-        return layers.contains(Integer.parseInt(matcher.group(1)));
+    for (PythonPattern pattern : layerPatterns) {
+      var match = pattern.match(name);
+      if (match.isPresent()) { // maybe by one side of a | that has no number
+        String index = match.get().get("idx");
+        return index != null && layers.contains(Integer.parseInt(index));
       }
     }
     return false;
   }
 
-  /** By a list of whole names, or a regular expression for them. */
-  static Predicate<String> whole(JsonObject json, String key, JsonNode value) {
-    if (value == null) {
+  /** A regular expression for whole names; matches nothing where the value is a list, or none. */
+  static Predicate<String> regex(JsonObject json, String key) {
+    JsonNode value = json.node(key);
+    if (value == null || value.isArray()) {
       return name -> false;
     }
-    if (value.isTextual()) {
-      try {
-        Pattern pattern = Pattern.compile(value.asText());
-        return name -> BoundedText.matcher(pattern, name).matches();
-      } catch (PatternSyntaxException e) {
-        json.problem(key + ": " + value + " is no regular expression: " + e.getMessage());
-        return name -> false;
-      }
+    if (!value.isTextual()) {
+      json.problem(key + ": expected a list or a string, found " + Shown.plain(value));
     }
-    if (!value.isArray()) {
-      json.problem(key + ": expected a list or a string, found " + value);
-    }
-    return texts(value)::contains;
+    return PythonPattern.parse(json, key, "", value.asText(), "")
+        .<Predicate<String>>map(pattern -> pattern::fullmatch)
+        .orElse(name -> false);
   }
 
-  private static Predicate<String> ending(JsonNode value) {
-    if (value == null || !value.isArray()) {
-      return name -> false;
-    }
-    List<String> ends = texts(value).stream().map(end -> "." + end).toList();
+  private static Predicate<String> whole(JsonObject json, String key, List<String> entries) {
+    return regex(json, key).or(entries::contains);
+  }
+
+  private static Predicate<String> ending(List<String> entries) {
+    List<String> ends = entries.stream().map(end -> "." + end).toList();
     return name -> ends.stream().anyMatch(name::endsWith);
+  }
+
+  /**
+   * What no adapter is put on, or into: to PEFT here, and here alone, an entry is no plain name.
+   */
+  private static Predicate<String> saved(JsonObject json, List<String> savedModules) {
+    List<PythonPattern> patterns =
+        savedModules.stream()
+            .map(m -> PythonPattern.parse(json, "modules_to_save", "(^|.*\\.)", m, "($|\\..*)"))
+            .flatMap(Optional::stream)
+            .toList();
+    return name -> patterns.stream().anyMatch(pattern -> pattern.match(name).isPresent());
+  }
+
+  /** Of a list; none where the value is no list. */
+  private static List<String> entries(JsonObject json, String key) {
+    JsonNode value = json.node(key);
+    return value != null && value.isArray() ? texts(value) : List.of();
   }
 
   static List<String> texts(JsonNode array) {
@@ -162,7 +172,8 @@ final class TargetModules {
       items.add(value);
     }
     if (!items.stream().allMatch(item -> item.isInt() && item.intValue() >= 0)) {
-      json.problem(key + ": expected a layer's number or a list of them, found " + value);
+      json.problem(
+          key + ": expected a layer's number or a list of them, found " + Shown.plain(value));
     }
     return items.stream().map(JsonNode::asInt).toList();
   }
@@ -172,26 +183,22 @@ final class TargetModules {
     return value != null && !(value.isTextual() ? value.asText().isEmpty() : value.isEmpty());
   }
 
-  private static List<Pattern> layerPatterns(JsonObject json) {
+  private static List<PythonPattern> layerPatterns(JsonObject json) {
     JsonNode value = json.node("layers_pattern");
     if (value != null && !value.isTextual() && !value.isArray()) {
-      json.problem("layers_pattern: expected a name or a list of names, found " + value);
+      json.problem(
+          "layers_pattern: expected a name or a list of names, found " + Shown.plain(value));
     }
     List<String> names =
-        value == null || value.asText().isEmpty() && !value.isArray()
-            ? List.of()
-            : value.isTextual() ? List.of(value.asText()) : texts(value);
+        value != null && value.isTextual() && !value.asText().isEmpty()
+            ? List.of(value.asText())
+            : entries(json, "layers_pattern");
     if (names.isEmpty()) {
-      return List.of(Pattern.compile(ANY_LAYER));
+      return List.of(ANY_LAYER);
     }
-    List<Pattern> patterns = new ArrayList<>();
-    for (String name : names) {
-      try {
-        patterns.add(Pattern.compile("(?:|.*?\\.)(?:" + name + ")\\.(\\d+)\\."));
-      } catch (PatternSyntaxException e) {
-        json.problem("layers_pattern: " + name + " is no regular expression: " + e.getMessage());
-      }
-    }
-    return patterns;
+    return names.stream()
+        .map(name -> PythonPattern.parse(json, "layers_pattern", "(?:^|.*?\\.)", name, LAYER))
+        .flatMap(Optional::stream)
+        .toList();
   }
 }

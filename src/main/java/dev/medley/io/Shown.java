@@ -15,7 +15,7 @@ public final class Shown {
   }
 
   /** A JSON value or other text as it stands, without line breaks. */
-  static String plain(Object value) {
+  public static String plain(Object value) {
     String text = String.valueOf(value).replaceAll("\\p{Cntrl}", " ");
     return text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
   }

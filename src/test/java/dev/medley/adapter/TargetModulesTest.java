@@ -2,6 +2,7 @@ package dev.medley.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.INTEGER;
 
 import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Module;
@@ -76,6 +77,77 @@ class TargetModulesTest {
             "layers_to_transform: expected a layer's number or a list of them, found " + layers);
   }
 
+  /**
+   * PEFT puts neither parentheses round an expression nor a number in every side of a {@code |}.
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      quoteCharacter = '~',
+      textBlock =
+          """
+          "(bar)"                      ; true
+          "(foo|bar)"                  ; true
+          "foo|bar"                    ; false
+          "bar|qux"                    ; false
+          "bar(?#"                     ; false
+          ["qux", "qux|bar", "bar"]    ; true
+          ["qux", "foo|bar", "bar"]    ; false
+          """)
+  void layersPatternIsTextOfALongerExpression(String pattern, boolean expected) {
+    String json =
+        "{\"target_modules\": [\"baz\"], \"layers_to_transform\": [1], \"layers_pattern\": ";
+    assertThat(matches(json + pattern + "}", "foo.bar.1.baz", Kind.LINEAR, false))
+        .isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"target_modules", "exclude_modules", "layers_pattern"})
+  void valueOfAnotherKindIsShownInShort(String key) {
+    String value = "{\"a\": \"" + "b".repeat(200_000) + "\"}";
+    JsonObject document =
+        JsonObject.parse("{\"" + key + "\": " + value + "}", "adapter_config.json");
+    TargetModules.parse(document, List.of());
+    assertThatThrownBy(document::done)
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining(key + ": expected a ")
+        .hasMessageContaining("bbb…")
+        .extracting(e -> e.getMessage().length(), INTEGER)
+        .isLessThan(600);
+  }
+
+  /** In PEFT's exclusion alone: a module is saved for its name's end. */
+  @ParameterizedTest
+  @CsvSource({
+    "self.quer., bert.layer.1.self.query, true",
+    "self.quer., bert.layer.1.self.key, false",
+    "self.query, bert.layer.1.self.query.lora, true",
+    "quer., bert.layer.1.self.query, true",
+    "uery, bert.layer.1.self.query, false",
+    "key|query, bert.layer.1.self.query, false",
+    "query|key, bert.layer.1.self.query, true",
+    "key|bert, bert.layer.1.self.query, true",
+    "bert|key, bert.layer.1.self.query, true",
+    "(key|query), bert.layer.1.self.query, true",
+    "layer, bert.layer.1.self.query, true"
+  })
+  void nothingIsTargetedThatAnExpressionForSavedModulesMatches(
+      String saved, String name, boolean isExcluded) {
+    JsonObject document = JsonObject.parse("{\"target_modules\": \".*\"}", "c");
+    TargetModules targets = TargetModules.parse(document, List.of("score", saved));
+    document.done();
+    assertThat(targets.names(name)).isEqualTo(!isExcluded);
+  }
+
+  @Test
+  void savedModuleThatIsNoExpressionIsRefusedAsInPeft() {
+    JsonObject document = JsonObject.parse("{\"target_modules\": [\"a\"]}", "c");
+    TargetModules.parse(document, List.of("lin("));
+    assertThatThrownBy(document::done)
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining("modules_to_save: \"lin(\" is no regular expression");
+  }
+
   @Test
   void everythingThatIsWrongIsSaidAtOnce() {
     JsonObject document =
@@ -90,6 +162,6 @@ class TargetModulesTest {
         .hasMessageContaining("target_modules: expected a list or a regular expression")
         .hasMessageContaining("exclude_modules: \"(\" is no regular expression")
         .hasMessageContaining("layers_to_transform: expected a layer's number")
-        .hasMessageContaining("layers_pattern: [ is no regular expression");
+        .hasMessageContaining("layers_pattern: \"[\" is no regular expression");
   }
 }
