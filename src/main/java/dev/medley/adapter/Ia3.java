@@ -91,7 +91,7 @@ record Ia3(NDArray l) implements LinearAdapter {
         return name -> false;
       }
       if (modules.isArray()) {
-        List<String> ends = TargetModules.texts(modules);
+        List<String> ends = json.strings("feedforward_modules");
         return name -> ends.stream().anyMatch(name::endsWith);
       }
       return TargetModules.regex(json, "feedforward_modules");

@@ -1,5 +1,6 @@
 package dev.medley.adapter;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.io.JsonObject;
 import dev.medley.io.Shown;
 import java.util.LinkedHashMap;
@@ -35,18 +36,18 @@ final class ModulePatterns {
     return patterns;
   }
 
-  /** The same for ranks, which are whole. */
+  /** The same for ranks, which are whole, and written so: PEFT fails on 3.0. */
   static ModulePatterns ranks(JsonObject config) {
     ModulePatterns patterns = parse(config, "rank_pattern");
-    patterns.numbers.forEach(
-        (expression, rank) -> {
-          if (rank != Math.rint(rank)) {
-            config.problem(
-                Shown.plain("rank_pattern." + expression)
-                    + ": expected a whole number, found "
-                    + rank);
-          }
-        });
+    for (String expression : patterns.numbers.keySet()) {
+      JsonNode rank = config.node("rank_pattern").get(expression);
+      if (!rank.isIntegralNumber()) {
+        config.problem(
+            Shown.plain("rank_pattern." + expression)
+                + ": expected a whole number, found "
+                + rank.asText());
+      }
+    }
     return patterns;
   }
 

@@ -151,13 +151,7 @@ final class TargetModules {
   /** Of a list; none where the value is no list. */
   private static List<String> entries(JsonObject json, String key) {
     JsonNode value = json.node(key);
-    return value != null && value.isArray() ? texts(value) : List.of();
-  }
-
-  static List<String> texts(JsonNode array) {
-    List<String> texts = new ArrayList<>();
-    array.forEach(item -> texts.add(item.asText()));
-    return texts;
+    return value != null && value.isArray() ? json.strings(key) : List.of();
   }
 
   private static List<Integer> numbers(JsonObject json, String key) {

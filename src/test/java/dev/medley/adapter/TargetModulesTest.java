@@ -101,6 +101,20 @@ class TargetModulesTest {
         .isEqualTo(expected);
   }
 
+  /** On all but null or a number in exclude_modules and layers_pattern PEFT fails. */
+  @ParameterizedTest
+  @ValueSource(strings = {"target_modules", "exclude_modules", "layers_pattern"})
+  void listIsOfStrings(String key) {
+    for (String entry : List.of("null", "1", "true", "[\"baz\"]", "{}")) {
+      JsonObject document =
+          JsonObject.parse("{\"" + key + "\": [\"baz\", " + entry + "]}", "adapter_config.json");
+      TargetModules.parse(document, List.of());
+      assertThatThrownBy(document::done)
+          .isInstanceOf(LoadException.class)
+          .hasMessageContaining(key + "[1]: expected a string, found " + entry);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"target_modules", "exclude_modules", "layers_pattern"})
   void valueOfAnotherKindIsShownInShort(String key) {
@@ -146,6 +160,17 @@ class TargetModulesTest {
     assertThatThrownBy(document::done)
         .isInstanceOf(LoadException.class)
         .hasMessageContaining("modules_to_save: \"lin(\" is no regular expression");
+  }
+
+  /** On which PEFT fails: torch takes no 3.0 for a size. */
+  @ParameterizedTest
+  @ValueSource(strings = {"3.0", "3.5", "true", "null", "\"3\""})
+  void rankIsWrittenAsAWholeNumber(String rank) {
+    JsonObject document = JsonObject.parse("{\"rank_pattern\": {\"lin\": " + rank + "}}", "c");
+    ModulePatterns.ranks(document);
+    assertThatThrownBy(document::done)
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining("rank_pattern.lin: expected a ");
   }
 
   @Test

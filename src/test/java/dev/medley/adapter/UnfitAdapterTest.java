@@ -122,6 +122,7 @@ class UnfitAdapterTest {
           ADALORA | "init_r": 3, "rank_pattern": {"lin.lora_E": 2}         | rank_pattern.lin.lora_E: expected a list of 3 booleans, one for each rank of init_r, found 2
           IA3  | "r": null                             | feedforward_modules: expected a list or a regular expression, found none
           IA3  | "feedforward_modules": "("            | feedforward_modules: "(" is no regular expression
+          IA3  | "feedforward_modules": ["lin", null]  | feedforward_modules[1]: expected a string, found null
           IA3  | "feedforward_modules": 3              | feedforward_modules: expected a list or a string, found 3
           ROAD | "variant": "road_3"                   | variant: expected road_1, road_2 or road_4, found road_3
           ROAD | "group_size": 7                       | group_size: expected an even number, found 7
