@@ -6,6 +6,7 @@ import configs
 import decoder_adapters
 import decoders
 import layers
+import load_results
 import lora
 import models
 import pipelines
@@ -25,5 +26,6 @@ pipelines.main()
 decoder_adapters.main()
 configs.main()
 verbs.main()
+load_results.main()
 sampling.main()
 sets.main()  # patches PEFT

@@ -296,9 +296,25 @@ public final class AdapterLoader {
 
     /** The name that PEFT would have given to a tensor that is not there. */
     private String fileName(String name) {
+      if (isShared(name)) {
+        return name;
+      }
       boolean inHead =
           base.all().stream().anyMatch(m -> m.place().isHead() && name.startsWith(m.path() + "."));
-      return ROOT + (headed && !inHead ? base.prefix() + "." : "") + name;
+      return ROOT + (isPrefixed() && !inHead ? base.prefix() + "." : "") + name;
+    }
+
+    /** As in the file, and where no name in it says so, as in the model that the task makes. */
+    private boolean isPrefixed() {
+      boolean isBare =
+          file.keySet().stream()
+              .anyMatch(
+                  key ->
+                      base.all().stream()
+                          .filter(m -> !m.place().isHead())
+                          .anyMatch(m -> key.startsWith(ROOT + m.path() + ".")));
+      return headed
+          || !isBare && base.all().stream().anyMatch(m -> m.place().isHead() && m.place().isRun());
     }
 
     private void read(Module module) {

@@ -7,8 +7,8 @@ import java.util.List;
  * How an adapter's tensors landed on the base, by their names in the file, where PEFT's {@code
  * load_result} has the adapter's name between.
  *
- * @param missingKeys tensors that the config asks for and the file lacks; PEFT lists only those
- *     whose names hold the adapter's
+ * @param missingKeys tensors that the config asks for and the file lacks; also those that PEFT
+ *     keeps out of its list: of {@code modules_to_save}, biases, and SHiRA's indices
  * @param unexpectedKeys tensors of the file that no module takes
  * @param idleKeys tensors that are for a module which this task does not run
  */
