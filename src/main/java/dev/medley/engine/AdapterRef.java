@@ -117,7 +117,7 @@ public record AdapterRef(List<Member> members) {
   }
 
   /** One that is next to nothing would leave the base's output where an adapter's was asked for. */
-  private static double checked(double weight, String element) {
+  static double checked(double weight, String element) {
     if (!(Math.abs(weight) >= LEAST && Math.abs(weight) <= 1 / LEAST)) {
       throw new IllegalArgumentException(
           "adapter: expected weights of a size from "

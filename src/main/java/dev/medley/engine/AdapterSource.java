@@ -1,6 +1,7 @@
 package dev.medley.engine;
 
 import dev.medley.adapter.AdapterConfig;
+import dev.medley.io.Checkpoint;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
@@ -12,6 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Where an adapter is, and what stands in its small files once {@link #resolve} has read them.
@@ -19,8 +23,8 @@ import java.util.Objects;
  * @param uri path or URI of a PEFT folder, or of an archive of one: {@code .zip}, {@code .tar.gz},
  *     {@code .tgz}
  * @param labels names of its head's labels by id, where the caller gives them; else empty
- * @param sha256 of {@code adapter_model.safetensors}, or of the archive itself, 64 hexadecimal
- *     digits; null for any
+ * @param sha256 of {@code adapter_model.safetensors}, or of the archive itself, or of the list of
+ *     the hashes and names of the files of weights in shards: 64 hexadecimal digits; null for any
  * @param configJson {@code adapter_config.json}; null until resolved
  * @param labelsJson {@code config.json} beside it, from which labels are read; null for none
  * @param version of the weights when they were resolved, so that what is in memory of an older file
@@ -36,6 +40,9 @@ public record AdapterSource(
     implements Serializable {
   /** The longest config, in bytes. */
   static final int LARGEST_CONFIG = 10_000_000;
+
+  private static final String WEIGHTS = "adapter_model.safetensors";
+  private static final String INDEX = WEIGHTS + ".index.json";
 
   /** Throws IllegalArgumentException where the hash is none. */
   public AdapterSource {
@@ -93,9 +100,31 @@ public record AdapterSource(
         found);
   }
 
-  /** When the weights were last changed, as this machine sees it. */
+  /** When the weights were last changed, as this machine sees it; empty where there are none. */
   String weightsVersion(Storage storage) {
-    return storage.version(location().resolve("adapter_model.safetensors"));
+    String version = storage.version(location().resolve(WEIGHTS));
+    if (!version.isEmpty()) {
+      return version;
+    }
+    String index = storage.version(location().resolve(INDEX));
+    return index.isEmpty()
+        ? ""
+        : storage.list(location()).stream()
+            .filter(name -> name.endsWith(".safetensors"))
+            .map(name -> name + " " + storage.version(location().resolve(name)))
+            .collect(Collectors.joining(", ", index + ", ", ""));
+  }
+
+  /** Names of the files that hold the weights: one, or shards and their index. */
+  List<String> weightFiles(Storage storage) {
+    if (storage.exists(location().resolve(WEIGHTS)) || !storage.exists(location().resolve(INDEX))) {
+      return List.of(WEIGHTS);
+    }
+    Set<String> names = new TreeSet<>(Set.of(INDEX));
+    Checkpoint.headers(storage, location(), "adapter_model")
+        .values()
+        .forEach(tensor -> names.add(tensor.file().substring(tensor.file().lastIndexOf('/') + 1)));
+    return List.copyOf(names);
   }
 
   /**
@@ -142,15 +171,18 @@ public record AdapterSource(
     return storage.text(location().resolve(name), LARGEST_CONFIG).intern();
   }
 
-  /** The SHA-256 of the file that {@code sha256} is of. */
+  /** The SHA-256 of what {@code sha256} is of. */
   public String hash(Storage storage) {
-    return storage.sha256(hashed(storage));
+    return storage.isArchive(location())
+        ? storage.sha256(location())
+        : weightsSha256(storage, weightFiles(storage));
   }
 
-  private Location hashed(Storage storage) {
+  /** The file that {@code sha256} is of; of weights in shards their index. */
+  Location hashed(Storage storage) {
     return storage.isArchive(location())
         ? location()
-        : location().resolve("adapter_model.safetensors");
+        : location().resolve(weightFiles(storage).size() == 1 ? WEIGHTS : INDEX);
   }
 
   /** Throws LoadException where a hash is given and the file has another. */
@@ -158,11 +190,10 @@ public record AdapterSource(
     if (sha256 == null) {
       return;
     }
-    Location file = hashed(storage);
-    String found = storage.sha256(file);
+    String found = hash(storage);
     if (!found.equals(sha256)) {
       throw new LoadException(
-          file.toString(),
+          hashed(storage).toString(),
           "sha256: expected "
               + sha256
               + ", found "
@@ -174,19 +205,16 @@ public record AdapterSource(
   /** What was loaded from here, as it is now; reads all of the weights unless a hash is given. */
   Lineage.Member content(String name, Storage storage) {
     return new Lineage.Member(
-        name, 1, sha256 == null ? weightsSha256(storage) : sha256, Sha256.of(configJson));
+        name,
+        1,
+        sha256 == null ? weightsSha256(storage, weightFiles(storage)) : sha256,
+        Sha256.of(configJson));
   }
 
-  private String weightsSha256(Storage storage) {
-    Location single = location().resolve("adapter_model.safetensors");
-    var file = storage.fetchIfExists(single);
-    return file.isPresent()
-        ? Sha256.of(file.get())
-        : SetManifest.hashOf(
-            storage,
-            location(),
-            storage.list(location()).stream()
-                .filter(part -> part.matches("adapter_model-.*\\.safetensors")));
+  private String weightsSha256(Storage storage, List<String> files) {
+    return files.size() == 1
+        ? Sha256.of(storage.fetch(location().resolve(files.get(0))))
+        : SetManifest.hashOf(storage, location(), files.stream());
   }
 
   AdapterConfig config() {

@@ -45,8 +45,41 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
    *
    * @param source with the hash of its weights
    * @param configSha256 hash of {@code adapter_config.json}
+   * @param labelsSha256 hash of the {@code config.json} beside it, which names its labels; null for
+   *     none there
    */
-  public record Member(String name, double weight, AdapterSource source, String configSha256) {}
+  public record Member(
+      String name, double weight, AdapterSource source, String configSha256, String labelsSha256) {
+
+    /**
+     * Its files as they are now; reads all of them.
+     *
+     * @throws LoadException where it is no adapter, or a file is missing
+     */
+    public List<PinnedFile> files(Storage storage) {
+      List<PinnedFile> files = new ArrayList<>(smallFiles(storage));
+      Location weights = source.hashed(storage);
+      files.add(new PinnedFile(weights, "sha256", source.sha256(), source.hash(storage)));
+      return files;
+    }
+
+    List<PinnedFile> smallFiles(Storage storage) {
+      Location folder = source.location();
+      Location config = folder.resolve("adapter_config.json");
+      if (!storage.exists(config) && isAt(storage, folder)) {
+        throw new LoadException(
+            folder.toString(),
+            "expected an adapter, found a saved set ("
+                + FILE
+                + "); put the members of that set in its place");
+      }
+      Location labels = folder.resolve("config.json");
+      String found = storage.fetchIfExists(labels).map(Sha256::of).orElse(null);
+      return List.of(
+          new PinnedFile(config, "config_sha256", configSha256, Sha256.of(storage.fetch(config))),
+          new PinnedFile(labels, "labels_sha256", labelsSha256, found));
+    }
+  }
 
   /**
    * Describes a set of a spec's adapters; reads all of their files and the base's.
@@ -68,8 +101,10 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
       Location folder = source.location();
       String weights = source.hash(storage);
       String config = Sha256.of(storage.fetch(folder.resolve("adapter_config.json")));
+      String labels =
+          storage.fetchIfExists(folder.resolve("config.json")).map(Sha256::of).orElse(null);
       AdapterSource pinned = source.absolute().withSha256(weights);
-      members.add(new Member(member.name(), member.weight(), pinned, config));
+      members.add(new Member(member.name(), member.weight(), pinned, config, labels));
     }
     Location base = Location.of(spec.base());
     return new SetManifest(base.name(), fingerprint(storage, base), List.copyOf(members));
@@ -83,6 +118,11 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
       AdapterSource source = whole.adapters().get(member.name());
       if (source == null) {
         return List.of("no adapter is named " + member.name());
+      }
+      try {
+        checkName(member.name());
+      } catch (IllegalArgumentException e) {
+        return List.of(e.getMessage());
       }
       adapters.put(member.name(), source);
       name = name.equals(member.name()) ? name + "'" : name;
@@ -141,8 +181,18 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
   public static SetManifest read(Storage storage, Location folderOrFile) {
     Location folder = folderOrFile.name().equals(FILE) ? folderOrFile.parent() : folderOrFile;
     JsonObject json = JsonObject.read(storage, folder.resolve(FILE));
-    if (!FORMAT.equals(json.string("format")) || json.integer("version", 0) != VERSION) {
-      json.problem("format: expected " + FORMAT + ", version " + VERSION);
+    String format = json.string("format", "none");
+    long version = json.integer("version", 0);
+    if (!FORMAT.equals(format) || version != VERSION) {
+      json.problem(
+          "format: expected "
+              + FORMAT
+              + ", version "
+              + VERSION
+              + ", found "
+              + format
+              + ", version "
+              + version);
     }
     JsonObject base = json.object("base");
     List<Member> members = new ArrayList<>();
@@ -168,15 +218,18 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
   }
 
   private static Member member(Location folder, JsonObject json) {
+    json.refuseNulls();
     String path = json.string("path");
     String sha256 = json.string("sha256");
     String name = json.string("name");
     double weight = json.number("weight", 1);
     List<String> labels = json.strings("labels");
     String configSha256 = json.string("config_sha256");
+    String labelsSha256 = json.has("labels_sha256") ? json.string("labels_sha256") : null;
     Member member = null;
     try {
-      AdapterRef.checkName(name);
+      checkName(name);
+      AdapterRef.checked(weight, weight + "*" + name);
       boolean whole = path.startsWith("/") || path.contains(":/");
       String uri = whole ? path : path.equals(".") ? folder.uri() : folder.resolve(path).uri();
       if (!folder.isLocal() && Location.of(uri).isLocal()) {
@@ -186,12 +239,23 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
                 + path);
       }
       AdapterSource source = AdapterSource.of(uri, labels).withSha256(sha256);
-      member = new Member(name, weight, source, configSha256);
+      member = new Member(name, weight, source, configSha256, labelsSha256);
     } catch (IllegalArgumentException e) {
       json.problem(e.getMessage());
     }
     json.done();
     return member;
+  }
+
+  /** It becomes a part of the adapter's name, and of the path where that is saved. */
+  private static void checkName(String name) {
+    AdapterRef.checkName(name);
+    try {
+      Location.of("/").resolve(name);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "name: expected one that may name a folder, found " + name, e);
+    }
   }
 
   /**
@@ -207,6 +271,9 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
       entry.put("name", member.name()).put("weight", member.weight());
       entry.put("path", path(folder, member.source().location()));
       entry.put("sha256", member.source().sha256()).put("config_sha256", member.configSha256());
+      if (member.labelsSha256() != null) {
+        entry.put("labels_sha256", member.labelsSha256());
+      }
       if (!member.source().labels().isEmpty()) {
         member.source().labels().forEach(entry.putArray("labels")::add);
       }
@@ -270,8 +337,13 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
                       + fingerprint
                       + "; save it again over this base");
             }
-            if (source.sha256() != null || !source.labels().isEmpty()) {
-              found.add("sha256 and labels are an adapter's; a saved set has those of its members");
+            if (!source.labels().isEmpty()) {
+              found.add("labels: a saved set has those of its members; leave them out");
+            }
+            if (source.sha256() != null && !storage.isArchive(source.location())) {
+              found.add(
+                  "sha256: expected one of an archive alone, since a saved set has those of its"
+                      + " members; leave it out");
             }
             List<String> elements = manifest.enter(name, adapters, storage, found);
             if (sets.put(name, elements) != null) {
@@ -285,9 +357,15 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
     return spec.with(spec.base(), adapters).withSets(sets);
   }
 
-  /** What cannot be reached counts as an adapter, of whose rows alone that is then an error. */
+  /**
+   * What cannot be reached counts as an adapter, of whose rows alone that is then an error; so does
+   * an archive of another hash, into which nobody looks.
+   */
   private static boolean isSaved(Storage storage, AdapterSource source) {
     try {
+      if (source.configJson() == null && storage.isArchive(source.location())) {
+        source.verify(storage);
+      }
       return source.configJson() == null && isAt(storage, source.location());
     } catch (LoadException e) {
       return false;
@@ -307,17 +385,9 @@ public record SetManifest(String base, String fingerprint, List<Member> members)
       if (other == null ? adapters.put(full, member.source()) != null : !again) {
         problems.add("another adapter is named " + full);
       }
-      Location config = member.source().location().resolve("adapter_config.json");
-      String found = Sha256.of(storage.fetch(config));
-      if (!found.equals(member.configSha256())) {
-        problems.add(
-            config
-                + ": config_sha256: expected "
-                + member.configSha256()
-                + ", found "
-                + found
-                + "; the file has changed since the set was saved");
-      }
+      member.smallFiles(storage).stream()
+          .filter(PinnedFile::hasChanged)
+          .forEach(file -> problems.add(file.problem()));
     }
     return elements;
   }

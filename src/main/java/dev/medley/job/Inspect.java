@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.adapter.AdapterConfig;
 import dev.medley.engine.EngineSpec;
 import dev.medley.engine.FeatureExtraction;
+import dev.medley.engine.PinnedFile;
 import dev.medley.engine.SetManifest;
 import dev.medley.engine.TextGeneration;
 import dev.medley.engine.Validation;
@@ -11,7 +12,6 @@ import dev.medley.io.Checkpoint;
 import dev.medley.io.JsonObject;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
-import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.io.StoredType;
 import dev.medley.io.TensorInfo;
@@ -21,7 +21,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -43,13 +42,16 @@ import picocli.CommandLine.Spec;
 final class Inspect implements Callable<Integer> {
   private static final String UNSET = "-";
 
+  /** The longest label but for long names of archives and indexes. */
+  private static final int LABEL = "  adapter_model.safetensors".length();
+
   @Parameters(paramLabel = "PATH", description = "Path or URI of a HuggingFace or PEFT folder.")
   private String path;
 
   @Spec private CommandSpec spec;
 
   private final Storage storage = Session.storage();
-  private final Table table = new Table(24, Table.WIDTH - 26);
+  private final Table table = new Table(LABEL, Table.WIDTH - LABEL - 2);
   private final Table byName = new Table(6, 20, Table.WIDTH - 30);
   private final List<String> problems = new ArrayList<>();
 
@@ -146,24 +148,26 @@ final class Inspect implements Callable<Integer> {
       line(
           "member " + ++place, (member.weight() == 1 ? "" : member.weight() + "*") + member.name());
       line("  path", adapter.toString());
+      if (!member.source().labels().isEmpty()) {
+        line("  labels", String.join(", ", member.source().labels()));
+      }
       try {
-        Location file = adapter.resolve("adapter_config.json");
-        Path read = storage.fetch(file);
-        line("  peft_type", text(JsonObject.read(read, file.toString()), "peft_type"));
-        same("adapter_config.json", member.configSha256(), read, adapter);
-        Path weights = storage.fetch(adapter.resolve("adapter_model.safetensors"));
-        same("adapter_model.safetensors", member.source().sha256(), weights, adapter);
+        List<PinnedFile> files = member.files(storage);
+        Location config = files.get(0).file();
+        line("  peft_type", text(JsonObject.read(storage, config), "peft_type"));
+        files.forEach(this::pinned);
       } catch (LoadException e) {
         problems.add(e.getMessage());
       }
     }
   }
 
-  private void same(String name, String sha256, Path file, Location adapter) {
-    String found = Sha256.of(file);
-    line("  " + name, found.equals(sha256) ? sha256 : "changed");
-    if (!found.equals(sha256)) {
-      problems.add(adapter.resolve(name) + ": expected the hash " + sha256 + ", found " + found);
+  private void pinned(PinnedFile file) {
+    if (file.hasChanged()) {
+      line("  " + file.file().name(), "changed");
+      problems.add(file.problem());
+    } else if (file.expected() != null) {
+      line("  " + file.file().name(), file.expected());
     }
   }
 

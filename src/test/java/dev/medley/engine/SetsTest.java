@@ -12,11 +12,13 @@ import dev.medley.adapter.Combination;
 import dev.medley.engine.Prediction.Classification;
 import dev.medley.engine.Prediction.LabelScore;
 import dev.medley.engine.RowError.Code;
+import dev.medley.io.ArchiveFile;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.LoadException;
 import dev.medley.io.Location;
 import dev.medley.io.RemoteFileSystem;
 import dev.medley.io.SafetensorsWriter;
+import dev.medley.io.Sha256;
 import dev.medley.io.Storage;
 import dev.medley.io.TensorInfo;
 import java.io.IOException;
@@ -447,7 +449,11 @@ class SetsTest {
     EngineSpec pinned = spec.with(SPEC.base(), Map.of("s", set.withSha256("0".repeat(64))));
     assertThat(Validation.of(pinned, storage).problems())
         .containsExactly(
-            "set s: sha256 and labels are an adapter's; a saved set has those of its members");
+            "set s: sha256: expected one of an archive alone, since a saved set has those of its"
+                + " members; leave it out");
+    AdapterSource labelled = AdapterSource.of(folder.toString(), List.of("yes", "no"));
+    assertThat(Validation.of(spec.with(SPEC.base(), Map.of("s", labelled)), storage).problems())
+        .containsExactly("set s: labels: a saved set has those of its members; leave them out");
     EngineSpec around = SPEC.withSets(Map.of("a", List.of("b"), "b", List.of("lora", "a")));
     assertThat(Validation.of(around, storage).problems())
         .singleElement()
@@ -583,6 +589,201 @@ class SetsTest {
         .singleElement()
         .asString()
         .contains("mixed_set.json", "colour");
+  }
+
+  private static Path copied(String adapter, Path folder) throws IOException {
+    Files.createDirectories(folder);
+    for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(Fixtures.path(adapter).resolve(name), folder.resolve(name));
+    }
+    return folder;
+  }
+
+  private static EngineSpec saved(Path set) {
+    Map<String, AdapterSource> adapters = Map.of("s", AdapterSource.of(set.toString()));
+    return EngineSpec.of(SPEC.base(), SPEC.task(), adapters);
+  }
+
+  /** Names that were exchanged would exchange what rows are told. */
+  @Test
+  void labelsOfAMemberArePinned(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    Path head = copied("models/bert-sequence/adapters/head-2-labels", folder.resolve("head"));
+    EngineSpec spec =
+        EngineSpec.of(SPEC.base(), SPEC.task(), Map.of("head", AdapterSource.of(head.toString())));
+    Path config = head.resolve("config.json");
+    String text = "{\"id2label\": {\"0\": \"no\", \"1\": \"yes\"}}";
+
+    Files.writeString(config, text);
+    SetManifest.of(storage, spec, "head").write(folder);
+    assertThat(Validation.of(saved(folder), storage).problems()).isEmpty();
+    try (Engine engine = Engine.load(saved(folder))) {
+      assertThat(labels(run(engine, "s"))).containsExactly("no", "yes");
+    }
+    Files.writeString(config, "{\"id2label\": {\"0\": \"yes\", \"1\": \"no\"}}");
+    assertThat(Validation.of(saved(folder), storage).problems())
+        .singleElement()
+        .asString()
+        .startsWith("set s: " + config + ": labels_sha256: expected " + Sha256.of(text) + ", found")
+        .endsWith("; the file has changed since the set was saved");
+    assertThatThrownBy(
+            () -> PeftModel.fromPretrained(SPEC.base(), SPEC.task(), folder.toString(), "s"))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining("labels_sha256: expected ");
+    Files.delete(config);
+    assertThat(Validation.of(saved(folder), storage).problems())
+        .containsExactly(
+            "set s: "
+                + config
+                + ": labels_sha256: expected "
+                + Sha256.of(text)
+                + ", found no such file; the file has changed since the set was saved");
+
+    SetManifest.of(storage, spec, "head").write(folder);
+    assertThat(Validation.of(saved(folder), storage).problems()).isEmpty();
+    Files.writeString(config, text); // as of a set that was saved before labels were pinned
+    assertThat(Validation.of(saved(folder), storage).problems())
+        .containsExactly(
+            "set s: "
+                + config
+                + ": labels_sha256: expected no such file, found "
+                + Sha256.of(text)
+                + "; the file has changed since the set was saved");
+  }
+
+  @Test
+  void weightThatNoColumnCouldGiveIsRefused(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "lora+oft").write(folder);
+    String where = "set s: " + folder.resolve("mixed_set.json") + " members[0]: ";
+    for (double weight : new double[] {0, 1e300, 1e-7}) {
+      edit(folder, json -> ((ObjectNode) json.get("members").get(0)).put("weight", weight));
+      assertThat(Validation.of(saved(folder), storage).problems())
+          .containsExactly(
+              where
+                  + "adapter: expected weights of a size from 1.0E-6 to 1000000.0, found "
+                  + weight
+                  + " in "
+                  + weight
+                  + "*lora");
+    }
+    edit(folder, json -> ((ObjectNode) json.get("members").get(0)).putNull("weight"));
+    assertThat(Validation.of(saved(folder), storage).problems())
+        .containsExactly(where + "weight: expected a number, found null");
+    edit(folder, json -> ((ObjectNode) json.get("members").get(0)).put("weight", -0.5));
+    assertThat(Validation.of(saved(folder), storage).problems()).isEmpty();
+    edit(folder, json -> json.remove("format"));
+    assertThat(Validation.of(saved(folder), storage).problems())
+        .containsExactly(
+            "set s: "
+                + folder.resolve("mixed_set.json")
+                + ": format: expected medley-mixed-set, version 1, found none, version 1");
+  }
+
+  /** Which is where its files would go when it is saved elsewhere. */
+  @Test
+  void nameOfAMemberStaysBelowTheSet(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "lora+oft").write(folder);
+    for (String name : List.of("../x", "/x", "x/../../y", "..", "a\\b", "x/")) {
+      edit(folder, json -> ((ObjectNode) json.get("members").get(0)).put("name", name));
+      assertThat(Validation.of(saved(folder), storage).problems())
+          .containsExactly(
+              "set s: "
+                  + folder.resolve("mixed_set.json")
+                  + " members[0]: name: expected one that may name a folder, found "
+                  + name);
+    }
+    Map<String, AdapterSource> out = Map.of("../x", source("sets/bert/adapters/lora"));
+    EngineSpec spec = EngineSpec.of(SPEC.base(), SPEC.task(), out);
+    assertThatThrownBy(() -> SetManifest.of(storage, spec, "../x"))
+        .hasMessage("set ../x: name: expected one that may name a folder, found ../x");
+  }
+
+  @Test
+  void memberThatIsASavedSetIsCalledOne(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    SetManifest.of(storage, SPEC, "lora+oft").write(folder.resolve("one"));
+    SetManifest.of(storage, SPEC, "lora+oft").write(folder.resolve("other"));
+    for (String path : List.of(folder.resolve("one").toString(), ".")) {
+      edit(
+          folder.resolve("other"),
+          json -> ((ObjectNode) json.get("members").get(1)).put("path", path));
+      String where = path.equals(".") ? folder.resolve("other").toString() : path;
+      assertThat(Validation.of(saved(folder.resolve("other")), storage).problems())
+          .containsExactly(
+              "set s: "
+                  + where
+                  + ": expected an adapter, found a saved set (mixed_set.json); put the members of"
+                  + " that set in its place");
+    }
+  }
+
+  @Test
+  void shardedMemberIsPinnedByAllOfItsFiles(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    Path shards =
+        ShardedAdapter.of(Fixtures.path("sets/bert/adapters/lora"), folder.resolve("sharded"));
+    EngineSpec spec =
+        EngineSpec.of(
+            SPEC.base(), SPEC.task(), Map.of("sharded", AdapterSource.of(shards.toString())));
+    SetManifest.of(storage, spec, "0.5*sharded").write(folder);
+    try (Engine engine = Engine.load(SPEC);
+        Engine other = Engine.load(saved(folder))) {
+      same(run(other, "s"), run(engine, "0.5*lora"));
+    }
+    for (String name : ShardedAdapter.WEIGHTS) {
+      Path file = shards.resolve(name);
+      byte[] bytes = Files.readAllBytes(file);
+      byte[] other = bytes.clone();
+      other[other.length - 1] =
+          (byte) (name.endsWith(".json") ? '\n' : other[other.length - 1] ^ 1);
+      Files.write(file, name.endsWith(".json") ? (new String(bytes) + "\n").getBytes() : other);
+      assertThat(Validation.of(saved(folder), storage).adapters().get(0).problems())
+          .as(name)
+          .anyMatch(
+              problem ->
+                  problem.startsWith(
+                      shards.resolve("adapter_model.safetensors.index.json") + ": sha256: "));
+      Files.write(file, bytes);
+    }
+    assertThat(Validation.of(saved(folder), storage).adapters().get(0).problems()).isEmpty();
+  }
+
+  /** Before anything in it is looked at. */
+  @Test
+  void hashPinsTheArchiveOfASet(@TempDir Path folder) throws IOException {
+    Storage storage = Storage.standard();
+    copied("sets/bert/adapters/lora", folder.resolve("set/lora"));
+    EngineSpec spec =
+        EngineSpec.of(
+            SPEC.base(),
+            SPEC.task(),
+            Map.of("lora", AdapterSource.of(folder.resolve("set/lora").toString())));
+    SetManifest.of(storage, spec, "0.5*lora").write(folder.resolve("set"));
+    Path zip = ArchiveFile.ofFolder(folder.resolve("set.zip"), folder.resolve("set"), "");
+    AdapterSource archive = AdapterSource.of(zip.toString());
+    EngineSpec pinned = spec.with(SPEC.base(), Map.of("s", archive.withSha256(Sha256.of(zip))));
+    assertThat(Validation.of(pinned, storage).problems()).isEmpty();
+    try (Engine engine = Engine.load(SPEC);
+        Engine other = Engine.load(pinned)) {
+      same(run(other, "s"), run(engine, "0.5*lora"));
+    }
+    EngineSpec wrong = spec.with(SPEC.base(), Map.of("s", archive.withSha256("0".repeat(64))));
+    Validation validation = Validation.of(wrong, storage);
+    assertThat(validation.problems()).isEmpty();
+    assertThat(validation.adapters())
+        .singleElement()
+        .satisfies(
+            check ->
+                assertThat(check.problems())
+                    .containsExactly(
+                        zip
+                            + ": sha256: expected "
+                            + "0".repeat(64)
+                            + ", found "
+                            + Sha256.of(zip)
+                            + "; the file has changed since the hash was taken"));
   }
 
   private static void edit(Path folder, Consumer<ObjectNode> change) throws IOException {

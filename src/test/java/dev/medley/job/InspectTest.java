@@ -3,10 +3,19 @@ package dev.medley.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.medley.Fixtures;
+import dev.medley.engine.AdapterSource;
 import dev.medley.engine.DecoderFolder;
+import dev.medley.engine.EngineSpec;
+import dev.medley.engine.SetManifest;
+import dev.medley.engine.TextClassification;
+import dev.medley.io.ArchiveFile;
+import dev.medley.io.Sha256;
+import dev.medley.io.Storage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -122,23 +131,86 @@ class InspectTest {
     CommandLineRun run = CommandLineRun.of("inspect", set.toString());
     assertThat(run.err()).isEmpty();
     assertThat(run.code()).isEqualTo(Medley.OK);
-    assertThat(run.out().lines().map(line -> line.replaceAll(" +", " ").strip()).toList())
-        .containsSubsequence(
-            "mixed set " + set,
-            "base model bert-sequence",
-            "member 1 0.5*a",
-            "peft_type LORA",
-            "member 2 b",
-            "peft_type OFT");
-    assertThat(run.out()).containsPattern("base fingerprint +[0-9a-f]{64}\n");
+    assertThat(run.out().replaceAll("\\s+", ""))
+        .contains("mixedset" + set + "base", "path" + adapters + "/lora" + "peft_type");
+    List<String> lines = // without paths, of which long ones go on in the next line
+        run.out().lines().filter(line -> !line.matches("(mixed set|  path|   ) .*")).toList();
+    assertThat(lines)
+        .containsExactly(
+            "base model                   bert-sequence",
+            "base fingerprint             "
+                + SetManifest.fingerprint(
+                    Storage.standard(), Fixtures.location("models/bert-sequence")),
+            "member 1                     0.5*a",
+            "  peft_type                  LORA",
+            "  adapter_config.json        "
+                + Sha256.of(adapters.resolve("lora/adapter_config.json")),
+            "  adapter_model.safetensors  "
+                + Sha256.of(adapters.resolve("lora/adapter_model.safetensors")),
+            "member 2                     b",
+            "  peft_type                  OFT",
+            "  adapter_config.json        "
+                + Sha256.of(adapters.resolve("oft/adapter_config.json")),
+            "  adapter_model.safetensors  "
+                + Sha256.of(adapters.resolve("oft/adapter_model.safetensors")));
 
     Path file = set.resolve("mixed_set.json");
-    Files.writeString(
-        file,
-        Files.readString(file).replaceFirst("\"sha256\" : \".{8}", "\"sha256\" : \"00000000"));
+    String text = Files.readString(file);
+    Files.writeString(file, text.replaceFirst("\"sha256\" : \".{8}", "\"sha256\" : \"00000000"));
     CommandLineRun changed = CommandLineRun.of("inspect", set.toString());
     assertThat(changed.code()).isEqualTo(Medley.FAILED);
-    assertThat(changed.out()).contains("adapter_model.safetensors", "changed", "expected the hash");
+    assertThat(changed.out())
+        .containsOnlyOnce("\n  adapter_model.safetensors  changed\n")
+        .contains("\nMedley cannot load it:\n");
+    assertThat(changed.out().replaceAll("\\s+", " "))
+        .contains("lora/adapter_model.safetensors: sha256: expected 00000000");
+
+    Files.writeString(file, text.replace("0.5", "0"));
+    CommandLineRun unusable = CommandLineRun.of("inspect", set.toString());
+    assertThat(unusable.code()).isEqualTo(Medley.FAILED);
+    assertThat(unusable.err())
+        .contains("members[0]: adapter: expected weights of a size from 1.0E-6 to 1000000.0");
+    Files.writeString(file, text.replace(adapters + "/lora", set.toString()));
+    assertThat(CommandLineRun.of("inspect", set.toString()).out().replaceAll("\\s+", " "))
+        .contains(set + ": expected an adapter, found a saved set (mixed_set.json); put");
+  }
+
+  /** Each by the file whose hash it is: an archive's own, an index's, labels beside an adapter. */
+  @Test
+  void filesOfMembersAreShownByWhatIsHashed(@TempDir Path folder) throws IOException {
+    Path adapters = Fixtures.path("sets/bert/adapters");
+    Path zip = ArchiveFile.ofFolder(folder.resolve("oft.zip"), adapters.resolve("oft"), "");
+    Path head = Files.createDirectory(folder.resolve("head"));
+    for (String name : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(adapters.resolve("head").resolve(name), head.resolve(name));
+    }
+    Files.writeString(head.resolve("config.json"), "{\"num_labels\": 3}");
+    EngineSpec spec =
+        EngineSpec.of(
+            Fixtures.path("models/bert-sequence").toString(),
+            TextClassification.AUTO,
+            Map.of(
+                "z", AdapterSource.of(zip.toString()),
+                "h", AdapterSource.of(head.toString(), List.of("a", "b", "c"))));
+    SetManifest.of(Storage.standard(), spec, "z+h").write(folder);
+
+    CommandLineRun run = CommandLineRun.of("inspect", folder.toString());
+
+    assertThat(run.code()).isEqualTo(Medley.OK);
+    assertThat(
+            run.out()
+                .lines()
+                .filter(line -> line.startsWith("  ") && !line.matches("  (path|   ) .*"))
+                .map(line -> line.strip().replaceAll(" +", " ")))
+        .containsExactly(
+            "peft_type OFT",
+            "adapter_config.json " + Sha256.of(adapters.resolve("oft/adapter_config.json")),
+            "oft.zip " + Sha256.of(zip),
+            "labels a, b, c",
+            "peft_type LORA",
+            "adapter_config.json " + Sha256.of(head.resolve("adapter_config.json")),
+            "config.json " + Sha256.of(head.resolve("config.json")),
+            "adapter_model.safetensors " + Sha256.of(head.resolve("adapter_model.safetensors")));
   }
 
   @Test
