@@ -15,11 +15,15 @@ import dev.medley.engine.PeftModel;
 import dev.medley.engine.Task;
 import dev.medley.engine.TextClassification;
 import dev.medley.engine.TokenClassification;
+import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
 import dev.medley.tensor.Precision;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,6 +58,24 @@ class MergedModelTest {
     };
   }
 
+  /** A model of the merged one's class as transformers itself has written it. */
+  private static String written(String model, String adapter) {
+    return switch (adapter) {
+      case "headed-on-bare" -> "bert-sequence";
+      case "token-head" -> model.equals("roberta") ? "xlm-roberta-token" : model;
+      default -> model;
+    };
+  }
+
+  /** Of its tensors; one for all layers. */
+  private static Set<String> names(Path folder) {
+    return Checkpoint.headers(Storage.standard(), Location.of(folder.toString()), "model")
+        .keySet()
+        .stream()
+        .map(name -> name.replaceFirst("\\.[0-9]+\\.", ".*."))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
   @ParameterizedTest(name = "{0} {1}")
   @MethodSource("adapters")
   void mergedModelDoesWhatTheAdapterDoesInPeft(String name, String adapter, @TempDir Path folder) {
@@ -67,6 +89,7 @@ class MergedModelTest {
             Fixtures.path(adapterFolder).toString())) {
       model.mergeAndUnload(merged);
     }
+    assertThat(names(merged)).isEqualTo(names(Fixtures.path("models/" + written(name, adapter))));
     try (NDManager owner = NDManager.newBaseManager()) {
       ModelFixture fixture = ModelFixture.load(name, owner);
       TextModel reloaded =
