@@ -51,7 +51,10 @@ import java.util.stream.Stream;
  * no adapter changes is copied as it is stored; the rest is made one tensor at a time.
  */
 final class MergedModel {
-  /** Files beside the weights that belong to the model whatever its weights are. */
+  /**
+   * Files beside the weights that belong to the model whatever its weights are: what transformers'
+   * tokenizers and processors read, and sentence-transformers'.
+   */
   private static final List<String> SIDE_FILES =
       List.of(
           "tokenizer.json",
@@ -61,14 +64,30 @@ final class MergedModel {
           "vocab.txt",
           "vocab.json",
           "merges.txt",
+          "bpe.codes",
+          "dict.txt",
+          "entity_vocab.json",
+          "normalizer.json",
           "sentencepiece.bpe.model",
+          "sentencepiece.model",
           "spiece.model",
+          "spm.model",
+          "spm_char.model",
+          "tokenizer.model",
+          "tiktoken.model",
+          "tekken.json",
+          "preprocessor_config.json",
+          "processor_config.json",
           "generation_config.json",
           "chat_template.jinja",
+          "chat_template.json",
           "modules.json",
           "1_Pooling/config.json",
           "sentence_bert_config.json",
           "config_sentence_transformers.json");
+
+  /** A folder of the same, for models with several templates. */
+  private static final String TEMPLATES = "additional_chat_templates";
 
   private static final Set<StoredType> FLOATS =
       EnumSet.of(StoredType.F64, StoredType.F32, StoredType.BF16, StoredType.F16);
@@ -113,17 +132,12 @@ final class MergedModel {
   void write(Path folder) {
     checkTie();
     checkBiases();
-    Path target = folder.toAbsolutePath();
-    Path unfinished = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID());
+    Path unfinished = null;
     try {
-      if (Files.exists(target)) {
-        try (Stream<Path> children = Files.list(target)) {
-          if (children.findAny().isPresent()) {
-            throw new IllegalArgumentException(
-                folder + ": expected a folder that is not there yet or is empty, found files");
-          }
-        }
-      }
+      // behind a link lies the folder that is replaced, and the link stays
+      Path target = Files.exists(folder) ? folder.toRealPath() : folder.toAbsolutePath();
+      checkEmpty(folder, target);
+      unfinished = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID());
       Files.createDirectories(unfinished);
       base.checkUnchanged();
       try (Checkpoint checkpoint = Checkpoint.open(base.storage(), base.folder(), "model")) {
@@ -136,9 +150,26 @@ final class MergedModel {
       Files.deleteIfExists(target);
       Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new UncheckedIOException(folder + " could not be written", e);
+      throw PeftModel.unwritable(folder, e);
     } finally {
-      delete(unfinished);
+      if (unfinished != null) {
+        delete(unfinished);
+      }
+    }
+  }
+
+  private static void checkEmpty(Path folder, Path target) throws IOException {
+    String found = "a file";
+    if (!Files.exists(target)) {
+      found = Files.isSymbolicLink(target) ? "a link that leads nowhere" : null;
+    } else if (Files.isDirectory(target)) {
+      try (Stream<Path> children = Files.list(target)) {
+        found = children.findAny().isPresent() ? "files" : null;
+      }
+    }
+    if (found != null) {
+      throw new IllegalArgumentException(
+          folder + ": expected a folder that is not there yet or is empty, found " + found);
     }
   }
 
@@ -367,13 +398,7 @@ final class MergedModel {
             .findFirst();
     if (outputs.isPresent()) {
       List<String> names = labels.forOutputs((int) outputs.get().getShape().get(0));
-      json.remove(List.of("num_labels", "_num_labels"));
-      ObjectNode byId = json.putObject("id2label");
-      ObjectNode byLabel = json.putObject("label2id");
-      for (int id = 0; id < names.size(); id++) {
-        byId.put(Integer.toString(id), names.get(id));
-        byLabel.put(names.get(id), id);
-      }
+      putLabels(json, names);
     }
     if (labels.problemType() != null) {
       json.put("problem_type", labels.problemType().name().toLowerCase(Locale.ROOT));
@@ -381,8 +406,25 @@ final class MergedModel {
     Files.writeString(file, MAPPER.writeValueAsString(json) + "\n");
   }
 
+  /** As HF writes them. */
+  static void putLabels(ObjectNode json, List<String> names) {
+    json.remove(List.of("num_labels", "_num_labels"));
+    ObjectNode byId = json.putObject("id2label");
+    ObjectNode byLabel = json.putObject("label2id");
+    for (int id = 0; id < names.size(); id++) {
+      byId.put(Integer.toString(id), names.get(id));
+      byLabel.put(names.get(id), id);
+    }
+  }
+
   private void copySideFiles(Path folder) throws IOException {
-    for (String name : SIDE_FILES) {
+    List<String> names = new ArrayList<>(SIDE_FILES);
+    if (base.storage().exists(base.folder().resolve(TEMPLATES))) {
+      base.storage().list(base.folder().resolve(TEMPLATES)).stream()
+          .filter(name -> name.endsWith(".jinja"))
+          .forEach(name -> names.add(TEMPLATES + "/" + name));
+    }
+    for (String name : names) {
       Optional<Path> file = base.storage().fetchIfExists(base.folder().resolve(name));
       if (file.isPresent()) {
         Path copy = folder.resolve(name);

@@ -307,6 +307,11 @@ public final class PeftModel implements AutoCloseable {
     }
   }
 
+  /** With the reason, which the exception's type has a part of. */
+  static UncheckedIOException unwritable(Path folder, IOException e) {
+    return new UncheckedIOException(folder + " could not be written: " + e, e);
+  }
+
   /** The active adapters in order; none for the base. They stay active while disabled. */
   public List<String> activeAdapters() {
     return active.members().stream().map(AdapterRef.Member::toString).toList();
@@ -552,6 +557,7 @@ public final class PeftModel implements AutoCloseable {
    * @param folder that is not there yet, or empty; it appears when it is complete
    * @throws IllegalArgumentException where something that the adapters hold would be lost
    * @throws LoadException where the merged numbers are not finite
+   * @throws UncheckedIOException where the folder cannot be written
    */
   public void mergeAndUnload(Path folder, MergeOptions options) {
     checkOpen();

@@ -785,6 +785,73 @@ class PeftModelTest {
   }
 
   @Test
+  void emptyFolderBehindALinkIsFilled(@TempDir Path folder) throws IOException {
+    Path empty = Files.createDirectory(folder.resolve("empty"));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), empty);
+    model.mergeAndUnload(link);
+    assertThat(link).isSymbolicLink();
+    assertThat(empty.resolve("model.safetensors")).exists();
+    Path nowhere = Files.createSymbolicLink(folder.resolve("nowhere"), folder.resolve("none"));
+    assertThatThrownBy(() -> model.mergeAndUnload(nowhere))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageEndingWith("not there yet or is empty, found a link that leads nowhere");
+    assertThat(Files.list(folder)).containsExactlyInAnyOrder(empty, link, nowhere);
+  }
+
+  @Test
+  void placeThatNothingCanBeWrittenToIsAnErrorWithTheReason(@TempDir Path folder)
+      throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "kept");
+    assertThatThrownBy(() -> model.mergeAndUnload(file))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(file + ": expected a folder that is not there yet or is empty, found a file");
+    Path below = file.resolve("below");
+    assertThatThrownBy(() -> model.mergeAndUnload(below))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageStartingWith(below + " could not be written: java.nio.file.")
+        .hasMessageContaining("Not a directory");
+    assertThat(Files.list(folder)).containsExactly(file);
+    assertThat(file).hasContent("kept");
+  }
+
+  /** What AutoTokenizer and AutoProcessor read. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "tokenizer.model",
+        "spm.model",
+        "sentencepiece.bpe.model",
+        "spiece.model",
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "added_tokens.json",
+        "special_tokens_map.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "chat_template.json",
+        "chat_template.jinja",
+        "additional_chat_templates/rag.jinja",
+        "generation_config.json"
+      })
+  void filesOfTokenizersAndProcessorsComeAlong(String name, @TempDir Path folder)
+      throws IOException {
+    Path base = folder.resolve("base");
+    Files.createDirectories(base.resolve(name).getParent());
+    for (String file : List.of("config.json", "model.safetensors", "tokenizer.json")) {
+      Files.copy(Path.of(BASE, file), base.resolve(file));
+    }
+    Files.writeString(base.resolve(name), "{}");
+    Files.writeString(base.resolve("README.md"), "of the base");
+    Path merged = folder.resolve("merged");
+    try (PeftModel other = PeftModel.fromPretrained(base.toString(), LOGITS, folder("math"))) {
+      other.mergeAndUnload(merged);
+    }
+    assertThat(merged.resolve(name)).hasContent("{}");
+    assertThat(merged.resolve("README.md")).doesNotExist();
+  }
+
+  @Test
   void labelsOfTheAdaptersHeadAreInTheMergedConfig(@TempDir Path folder) throws IOException {
     String two = Fixtures.path("models/bert-sequence/adapters/head-2-labels").toString();
     model.loadAdapter(two, "two", LoadOptions.DEFAULT.labels("yes", "no"));
