@@ -24,12 +24,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -187,6 +188,7 @@ public final class PeftModel implements AutoCloseable {
     if (!problems.isEmpty()) {
       throw new LoadException(source.location().toString(), problems);
     }
+    AdapterRef ref = set.namedSets().get(name);
     List<String> idle = new ArrayList<>();
     List<String> loaded = new ArrayList<>();
     try {
@@ -198,7 +200,7 @@ public final class PeftModel implements AutoCloseable {
       loaded.forEach(this::unload);
       throw e;
     }
-    sets.put(name, set.namedSets().get(name));
+    sets.put(name, ref);
     return new LoadResult(List.of(), List.of(), idle);
   }
 
@@ -211,6 +213,7 @@ public final class PeftModel implements AutoCloseable {
 
   private LoadResult load(AdapterSource given, String name, Path temporary) {
     AdapterSource source = given.resolve(storage);
+    source.verify(storage); // other weights may not fit, which would say less
     AdapterConfig config = source.config();
     AdapterReport report =
         new AdapterLoader(base.model().modules(), null)
@@ -287,10 +290,24 @@ public final class PeftModel implements AutoCloseable {
   }
 
   private void checkLoaded(Collection<String> names) {
+    List<String> unknown =
+        given(names, "adapter names").stream()
+            .filter(name -> !adapters.containsKey(name))
+            .map(name -> name == null ? "null" : name.isBlank() ? "\"" + name + "\"" : name)
+            .distinct()
+            .sorted()
+            .toList();
+    for (String name : unknown) {
+      if (sets.containsKey(name)) {
+        throw new IllegalArgumentException(
+            name
+                + ": expected an adapter, found a saved set of "
+                + sets.get(name).members().stream().map(AdapterRef.Member::name).toList()
+                + "; name these");
+      }
+    }
     Set<String> available = new TreeSet<>(adapters.keySet());
     available.addAll(sets.keySet());
-    List<String> unknown =
-        names.stream().filter(name -> !adapters.containsKey(name)).distinct().sorted().toList();
     if (!unknown.isEmpty()) {
       String nearest =
           unknown.stream()
@@ -305,6 +322,14 @@ public final class PeftModel implements AutoCloseable {
               + available
               + (nearest.isEmpty() ? "" : "; did you mean " + nearest + "?"));
     }
+  }
+
+  /** Throws IllegalArgumentException for an argument that is null. */
+  static <T> T given(T argument, String name) {
+    if (argument == null) {
+      throw new IllegalArgumentException(name + ": expected one, got null");
+    }
+    return argument;
   }
 
   /** With the reason, which the exception's type has a part of. */
@@ -504,40 +529,79 @@ public final class PeftModel implements AutoCloseable {
 
   /**
    * Copies adapters' files, as PEFT lays them out: one named {@value #DEFAULT} into the folder,
-   * others into a folder of their name below.
+   * others into a folder of their name below. Labels of an adapter's own go into a {@code
+   * config.json} beside it, from which they are read again. A saved set is saved as one again: its
+   * members below its folder, and its {@link SetManifest}. What earlier adapters of the same names
+   * have left in their folders is replaced or deleted.
    *
-   * @param names of loaded adapters; none for all, PEFT's {@code selected_adapters}
+   * @param names of loaded adapters and sets; none for all, PEFT's {@code selected_adapters}
    * @throws LoadException where files have changed since they were loaded
+   * @throws IllegalArgumentException for names that are not loaded, and folders that hold something
+   *     else
+   * @throws UncheckedIOException where a folder cannot be written
    */
   public void savePretrained(Path folder, String... names) {
     checkOpen();
-    checkLoaded(List.of(names));
-    Collection<String> selected = names.length == 0 ? adapters.keySet() : List.of(names);
+    given(folder, "folder");
+    List<String> asked = Arrays.asList(given(names, "adapter names"));
+    checkLoaded(asked.stream().filter(name -> !sets.containsKey(name)).toList());
+    Set<String> selected = new LinkedHashSet<>(asked);
+    if (asked.isEmpty()) {
+      selected.addAll(sets.keySet());
+      selected.addAll(adapters.keySet());
+      sets.values().forEach(set -> set.members().forEach(each -> selected.remove(each.name())));
+    }
+    Map<String, SavedAdapter> saved = new LinkedHashMap<>();
     for (String name : selected) {
-      AdapterSource source = adapters.get(name).source;
-      Path own = name.equals(DEFAULT) ? folder : folder.resolve(name);
-      try {
-        Files.createDirectories(own);
-        source.checkUnchanged(storage);
-        if (!source.weightsVersion(storage).equals(source.version())) {
-          throw new LoadException(
-              source.location().toString(),
-              "its weights have changed since they were loaded; load the adapter again");
-        }
-        for (String file : storage.list(source.location())) {
-          if (file.startsWith("adapter_model.safetensors")
-              || file.equals("config.json")
-              || file.equals("adapter_config.json")) {
-            Files.copy(
-                storage.fetch(source.location().resolve(file)),
-                own.resolve(file),
-                StandardCopyOption.REPLACE_EXISTING);
-          }
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(name + " could not be saved in " + own, e);
+      if (sets.containsKey(name)) {
+        checkNoAdapter(own(folder, name));
+        base.checkUnchanged();
+      }
+      AdapterRef members = sets.getOrDefault(name, AdapterRef.of(name));
+      for (AdapterRef.Member member : members.members()) {
+        String below = member.name().substring(name.length()); // "" of the adapter itself
+        Path place = own(folder, name).resolve(below.replaceFirst("^/", ""));
+        AdapterSource source = adapters.get(member.name()).source;
+        saved.put(member.name(), new SavedAdapter(storage, source, place));
       }
     }
+    saved.values().forEach(SavedAdapter::check);
+    try {
+      for (SavedAdapter adapter : saved.values()) {
+        adapter.write();
+      }
+    } catch (IOException e) {
+      throw unwritable(folder, e);
+    }
+    selected.stream().filter(sets::containsKey).forEach(name -> saveSet(name, folder, saved));
+  }
+
+  private static Path own(Path folder, String name) {
+    return name.equals(DEFAULT) ? folder : folder.resolve(name);
+  }
+
+  private static void checkNoAdapter(Path folder) {
+    if (Files.exists(folder.resolve("adapter_config.json"))) {
+      throw new IllegalArgumentException(
+          folder
+              + ": expected no adapter where a set is saved, found adapter_config.json, which would"
+              + " be loaded in the set's place; save the set elsewhere");
+    }
+  }
+
+  /** The manifest, of members that are saved already. */
+  private void saveSet(String name, Path folder, Map<String, SavedAdapter> saved) {
+    AdapterRef set = sets.get(name);
+    Map<String, AdapterSource> members = new LinkedHashMap<>();
+    List<AdapterRef.Member> own = new ArrayList<>();
+    for (AdapterRef.Member member : set.members()) {
+      String below = member.name().substring(name.length() + 1);
+      Path place = saved.get(member.name()).folder().toAbsolutePath().normalize();
+      members.put(below, AdapterSource.of(place.toString()));
+      own.add(new AdapterRef.Member(below, member.weight()));
+    }
+    SetManifest.of(storage, spec.with(spec.base(), members), new AdapterRef(own).toString())
+        .write(own(folder, name));
   }
 
   /** Merges the active adapters, as {@link #mergeAndUnload(Path, MergeOptions)}. */

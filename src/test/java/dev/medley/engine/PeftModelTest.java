@@ -31,6 +31,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -667,6 +668,119 @@ class PeftModelTest {
             own + ": its weights have changed since they were loaded; load the adapter again");
   }
 
+  @Test
+  void labelsAreSavedWithTheAdapter(@TempDir Path folder) throws IOException {
+    String two = Fixtures.path("models/bert-sequence/adapters/head-2-labels").toString();
+    model.loadAdapter(two, "two", LoadOptions.DEFAULT.labels("yes", "no"));
+    model.addWeightedAdapter(List.of("two"), List.of(1.0), "combined");
+    model.savePretrained(folder, "two", "combined");
+    for (String name : List.of("two", "combined")) {
+      assertThat(json(folder.resolve(name + "/config.json")).toString())
+          .isEqualTo(
+              "{\"id2label\":{\"0\":\"yes\",\"1\":\"no\"},\"label2id\":{\"yes\":0,\"no\":1}}");
+      model.loadAdapter(folder.resolve(name).toString(), name + "-again");
+      model.setAdapter(name + "-again");
+      assertThat(labels()).containsExactly("yes", "no");
+    }
+    // a document beside the adapter keeps what else it says
+    Files.writeString(
+        folder.resolve("two/config.json"),
+        "{\"id2label\": {\"0\": \"a\", \"1\": \"b\"}, \"problem_type\": \"regression\"}");
+    LoadOptions other = LoadOptions.DEFAULT.labels("up", "down");
+    model.loadAdapter(folder.resolve("two").toString(), "other", other);
+    model.savePretrained(folder, "other");
+    assertThat(json(folder.resolve("other/config.json")).toString())
+        .isEqualTo(
+            "{\"id2label\":{\"0\":\"up\",\"1\":\"down\"},\"problem_type\":\"regression\","
+                + "\"label2id\":{\"up\":0,\"down\":1}}");
+  }
+
+  private static JsonNode json(Path file) throws IOException {
+    return new ObjectMapper().readTree(file.toFile());
+  }
+
+  private List<String> labels() {
+    return ((Classification) model.run(TEXTS).get(0).prediction())
+        .scores().stream().map(LabelScore::label).toList();
+  }
+
+  @Test
+  void labelsOfAnEarlierAdapterDoNotStay(@TempDir Path folder) throws IOException {
+    String two = Fixtures.path("models/bert-sequence/adapters/head-2-labels").toString();
+    model.loadAdapter(two, "new", LoadOptions.DEFAULT.labels("yes", "no"));
+    model.savePretrained(folder, "new");
+    assertThat(folder.resolve("new/config.json")).exists();
+    model.deleteAdapter("new");
+    model.loadAdapter(two, "new");
+    model.savePretrained(folder, "new");
+    assertThat(folder.resolve("new/config.json")).doesNotExist();
+    model.savePretrained(folder.resolve("new"), "math"); // below it, and beside nothing of its
+    assertThat(folder.resolve("new/math/adapter_config.json")).exists();
+  }
+
+  @Test
+  void configOfAModelIsNeitherOverwrittenNorTakenForTheAdapters(@TempDir Path folder)
+      throws IOException {
+    Path config = folder.resolve("config.json");
+    String text = Files.readString(Path.of(BASE, "config.json"));
+    Files.writeString(config, text);
+    String two = Fixtures.path("models/bert-sequence/adapters/head-2-labels").toString();
+    model.loadAdapter(two, "default", LoadOptions.DEFAULT.labels("yes", "no"));
+    String message =
+        folder
+            + ": expected no config.json of a model, from which the adapter's labels would be read,"
+            + " found one; save the adapter in a folder of its own";
+    assertThatThrownBy(() -> model.savePretrained(folder, "math", "default"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(message);
+    assertThat(Files.list(folder)).containsExactly(config);
+    Files.writeString(folder.resolve("adapter_config.json"), "{}"); // as PEFT saves beside a base
+    Files.writeString(folder.resolve("model.safetensors"), "");
+    assertThatThrownBy(() -> model.savePretrained(folder, "default")).hasMessage(message);
+    assertThat(config).hasContent(text);
+    Files.delete(folder.resolve("model.safetensors"));
+    model.savePretrained(folder, "default");
+    assertThat(json(config).get("id2label").toString()).isEqualTo("{\"0\":\"yes\",\"1\":\"no\"}");
+  }
+
+  @Test
+  void adapterIsSavedWhereItCameFromAsItIs(@TempDir Path folder) throws IOException {
+    model.savePretrained(folder, "math");
+    Path own = folder.resolve("math");
+    Files.copy(Path.of(BASE, "config.json"), own.resolve("config.json"));
+    Files.writeString(own.resolve("model.safetensors"), "the base's own, beside its adapter");
+    model.loadAdapter(own.toString(), "again");
+    model.savePretrained(own, "math");
+    model.deleteAdapter("math");
+    model.loadAdapter(own.toString(), "default");
+    model.savePretrained(own, "default");
+    assertThat(own.resolve("config.json")).hasSameBinaryContentAs(Path.of(BASE, "config.json"));
+    assertThat(own.resolve("model.safetensors")).hasContent("the base's own, beside its adapter");
+  }
+
+  @Test
+  void shardedAdapterIsSavedWhole(@TempDir Path folder) throws IOException {
+    Path shards = ShardedAdapter.of(Path.of(folder("polite")), folder.resolve("shards"));
+    model.loadAdapter(shards.toString(), "sharded");
+    Path saved = folder.resolve("saved");
+    model.savePretrained(saved.resolve("x"), "math");
+    Files.move(saved.resolve("x/math"), saved.resolve("sharded")); // a single file counts more
+    model.savePretrained(saved, "sharded");
+    List<String> files = new ArrayList<>(ShardedAdapter.WEIGHTS);
+    files.add("adapter_config.json");
+    assertThat(saved.resolve("sharded").toFile().list()).containsExactlyInAnyOrderElementsOf(files);
+    model.loadAdapter(saved.resolve("sharded").toString(), "again");
+    model.setAdapter("math", "again");
+    assertDoes("math+polite");
+
+    Path shard = shards.resolve(ShardedAdapter.WEIGHTS.get(1));
+    Files.setLastModifiedTime(shard, FileTime.from(Instant.EPOCH));
+    assertThatThrownBy(() -> model.savePretrained(saved, "sharded"))
+        .isInstanceOf(LoadException.class)
+        .hasMessage(
+            shards + ": its weights have changed since they were loaded; load the adapter again");
+  }
+
   @ParameterizedTest
   @CsvSource({
     "dare_linear, linear",
@@ -807,6 +921,10 @@ class PeftModelTest {
         .hasMessage(file + ": expected a folder that is not there yet or is empty, found a file");
     Path below = file.resolve("below");
     assertThatThrownBy(() -> model.mergeAndUnload(below))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageStartingWith(below + " could not be written: java.nio.file.")
+        .hasMessageContaining("Not a directory");
+    assertThatThrownBy(() -> model.savePretrained(below, "math"))
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageStartingWith(below + " could not be written: java.nio.file.")
         .hasMessageContaining("Not a directory");
@@ -998,5 +1116,115 @@ class PeftModelTest {
     assertThatThrownBy(() -> model.setAdapter("triage"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("[triage] are not loaded, available are [math, polite]");
+  }
+
+  private static SetManifest manifest(String expression) {
+    Map<String, AdapterSource> members =
+        Map.of(
+            "a", AdapterSource.of(folder("math")),
+            "b", AdapterSource.of(folder("oft")),
+            "h", AdapterSource.of(folder("head")));
+    return SetManifest.of(Storage.standard(), EngineSpec.of(BASE, LOGITS, members), expression);
+  }
+
+  @Test
+  void savedSetIsSavedAgainByItsName(@TempDir Path folder) throws IOException {
+    manifest("b+0.5*a+h+0.25*a").write(folder.resolve("set"));
+    model.loadAdapter(folder.resolve("set").toString(), "triage");
+    loadAll("polite");
+    model.setAdapter("triage");
+    float[] expected = logits(model.run(TEXTS));
+
+    model.savePretrained(folder.resolve("named"), "triage");
+    model.savePretrained(folder.resolve("all"));
+    try (Stream<Path> files = Files.walk(folder.resolve("all"))) {
+      assertThat(
+              files.filter(Files::isRegularFile).map(f -> folder.resolve("all").relativize(f) + ""))
+          .contains(
+              "math/adapter_config.json",
+              "polite/adapter_config.json",
+              "triage/mixed_set.json",
+              "triage/a/adapter_config.json",
+              "triage/b/adapter_model.safetensors",
+              "triage/h/adapter_model.safetensors");
+    }
+    assertThat(Files.list(folder.resolve("named"))).hasSize(1);
+    Files.move(folder.resolve("named/triage"), folder.resolve("moved")); // it is complete
+    for (String saved : List.of("moved", "all/triage")) {
+      try (PeftModel other =
+          PeftModel.fromPretrained(BASE, LOGITS, folder.resolve(saved).toString(), "t")) {
+        assertThat(other.activeAdapters()).containsExactly("t/b", "0.5*t/a", "t/h", "0.25*t/a");
+        assertClose(logits(other.run(TEXTS)), expected, 0);
+      }
+    }
+    assertThatThrownBy(() -> model.savePretrained(folder.resolve("all"), "triage/a", "triag"))
+        .hasMessageContaining("[triag] are not loaded")
+        .hasMessageEndingWith("did you mean triage?");
+    assertThatThrownBy(() -> model.addWeightedAdapter(List.of("triage"), List.of(1.0), "new"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "triage: expected an adapter, found a saved set of [triage/b, triage/a, triage/h,"
+                + " triage/a]; name these");
+  }
+
+  @Test
+  void setIsNotSavedWhereAnAdapterWouldBeLoadedInItsPlace(@TempDir Path folder) {
+    manifest("a+b").write(folder.resolve("set"));
+    model.savePretrained(folder.resolve("out"), "math");
+    model.deleteAdapter("math");
+    model.loadAdapter(folder.resolve("set").toString(), "math");
+    assertThatThrownBy(() -> model.savePretrained(folder.resolve("out"), "math"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            folder.resolve("out/math")
+                + ": expected no adapter where a set is saved, found adapter_config.json, which"
+                + " would be loaded in the set's place; save the set elsewhere");
+    assertThat(folder.resolve("out/math/a")).doesNotExist();
+  }
+
+  /** Whose weight could not be used, or whose last member could not. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "0 | expected weights of a size from 1.0E-6 to 1000000.0, found 0.0 in 0.0*h",
+        "1e300 | expected weights of a size from 1.0E-6 to 1000000.0, found 1.0E300 in 1.0E300*h",
+        "null | weight: expected a number, found null"
+      })
+  void setThatCannotBeUsedLeavesNothing(String weight, String message, @TempDir Path folder)
+      throws IOException {
+    manifest("b+0.5*a+h").write(folder);
+    Path file = folder.resolve("mixed_set.json");
+    String sound = Files.readString(file);
+    Files.writeString(file, sound.replaceFirst("(?s)(\"h\",\\s+\"weight\" : )1.0", "$1" + weight));
+    int arrays = arrays();
+    assertThatThrownBy(() -> model.loadAdapter(folder.toString(), "s"))
+        .isInstanceOf(LoadException.class)
+        .hasMessageContaining("mixed_set.json members[2]: ")
+        .hasMessageContaining(message);
+    assertThat(model.peftConfig()).containsOnlyKeys("math");
+    assertThat(arrays()).isEqualTo(arrays);
+    Files.writeString(file, sound);
+    model.loadAdapter(folder.toString(), "s"); // all names are free
+  }
+
+  /** Other weights may not fit, of which the file says less. */
+  @Test
+  void memberWhoseWeightsChangedIsRefusedByItsHash(@TempDir Path folder) throws IOException {
+    manifest("a+b").write(folder.resolve("set"));
+    model.loadAdapter(folder.resolve("set").toString(), "s");
+    model.savePretrained(folder, "s");
+    Path weights = folder.resolve("s/b/adapter_model.safetensors");
+    Files.copy(
+        Path.of(folder("table"), "adapter_model.safetensors"),
+        weights,
+        StandardCopyOption.REPLACE_EXISTING);
+    int arrays = arrays();
+    assertThatThrownBy(() -> model.loadAdapter(folder.resolve("s").toString(), "changed"))
+        .isInstanceOf(LoadException.class)
+        .hasMessageStartingWith(weights + ": sha256: expected ")
+        .hasMessageEndingWith("; the file has changed since the hash was taken");
+    assertThat(arrays()).isEqualTo(arrays);
+    assertThat(model.peftConfig()).containsOnlyKeys("math", "s/a", "s/b");
   }
 }
