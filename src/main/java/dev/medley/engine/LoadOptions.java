@@ -4,6 +4,7 @@ import ai.djl.Device;
 import dev.medley.io.Location;
 import dev.medley.tensor.Precision;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -32,6 +33,12 @@ public record LoadOptions(
     boolean ephemeralGpuOffload,
     boolean lowCpuMemUsage,
     List<String> labels) {
+
+  /** Throws IllegalArgumentException where a label is null. */
+  public LoadOptions {
+    PeftModel.given(labels, "labels").forEach(label -> PeftModel.given(label, "labels"));
+    labels = List.copyOf(labels);
+  }
 
   /** PEFT's defaults. */
   public static final LoadOptions DEFAULT =
@@ -138,7 +145,7 @@ public record LoadOptions(
         autocastAdapterDtype,
         ephemeralGpuOffload,
         lowCpuMemUsage,
-        List.of(names));
+        Arrays.asList(PeftModel.given(names, "labels")));
   }
 
   /** Where the adapter is; IllegalArgumentException with every option that cannot be honoured. */
@@ -148,7 +155,10 @@ public record LoadOptions(
       problems.add("is_trainable: Medley scores and does not train; train with PEFT, leave it out");
     }
     if (torchDevice != null
-        && !torchDevice.replaceAll("^cuda$", "cuda:0").equals(Devices.name(device))) {
+        && !torchDevice
+            .replaceAll("^cuda$", "cuda:0")
+            .replaceAll("^cpu:0$", "cpu")
+            .equals(Devices.name(device))) {
       problems.add(
           "torch_device: expected "
               + Devices.name(device)
@@ -166,7 +176,7 @@ public record LoadOptions(
           "ephemeral_gpu_offload: nothing is offloaded here: base and adapters lie on one device,"
               + " and DoRA's norms are taken there once; leave it out");
     }
-    Location location = Location.of(path);
+    Location location = Location.of(PeftModel.given(path, "path"));
     if (revision != null && !location.isOnHub()) {
       problems.add(
           "revision: only an adapter on the Hub (hf://org/name) has revisions, and "
@@ -177,10 +187,16 @@ public record LoadOptions(
     } else if (revision != null) {
       location = location.atRevision(revision);
     }
+    Location folder = location;
+    try {
+      String below = subfolder == null ? "" : subfolder.replaceFirst("(?<=[^/])/+$", "");
+      folder = below.isEmpty() ? location : location.resolve(below);
+    } catch (IllegalArgumentException e) {
+      problems.add("subfolder: " + e.getMessage());
+    }
     if (!problems.isEmpty()) {
       throw new IllegalArgumentException(String.join("\n", problems));
     }
-    Location folder = subfolder == null ? location : location.resolve(subfolder);
     return AdapterSource.of(folder.uri(), labels);
   }
 }

@@ -1,5 +1,7 @@
 package dev.medley.engine;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -13,6 +15,14 @@ public record MergeOptions(List<String> adapterNames, Progress progress) {
   /** The active adapters, without a word. */
   public static final MergeOptions DEFAULT = new MergeOptions(null, (done, all) -> {});
 
+  /** Throws IllegalArgumentException where nobody is told of the progress. */
+  public MergeOptions {
+    PeftModel.given(progress, "progress");
+    // names that are null are refused where all names are looked up
+    adapterNames =
+        adapterNames == null ? null : Collections.unmodifiableList(new ArrayList<>(adapterNames));
+  }
+
   /** How far a merge is: PEFT's {@code progressbar}. */
   @FunctionalInterface
   public interface Progress {
@@ -22,7 +32,7 @@ public record MergeOptions(List<String> adapterNames, Progress progress) {
 
   /** The same with these adapters in place of the active ones. */
   public MergeOptions adapterNames(List<String> names) {
-    return new MergeOptions(List.copyOf(names), progress);
+    return new MergeOptions(names, progress);
   }
 
   /** The same, telling of its progress. */

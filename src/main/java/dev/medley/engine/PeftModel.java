@@ -137,7 +137,7 @@ public final class PeftModel implements AutoCloseable {
    */
   public static PeftModel fromPretrained(
       EngineSpec spec, String adapter, String name, LoadOptions options) {
-    PeftModel model = new PeftModel(spec, Storage.standard());
+    PeftModel model = new PeftModel(given(spec, "spec"), Storage.standard());
     try {
       model.loadAdapter(adapter, name, options);
       model.setAdapter(name);
@@ -175,7 +175,7 @@ public final class PeftModel implements AutoCloseable {
    */
   public LoadResult loadAdapter(String path, String name, LoadOptions options) {
     checkNew(name);
-    AdapterSource source = options.source(path, base.device(), spec.dtype());
+    AdapterSource source = given(options, "options").source(path, base.device(), spec.dtype());
     return SetManifest.isAt(storage, source.location())
         ? loadSet(source, name)
         : load(source, name, null);
@@ -206,6 +206,11 @@ public final class PeftModel implements AutoCloseable {
 
   /** What names mean, with saved sets in place of theirs; throws for one that is not loaded. */
   private AdapterRef loaded(List<String> names) {
+    List<String> blank = new ArrayList<>();
+    given(names, "adapter names").stream()
+        .filter(name -> name == null || name.isBlank())
+        .forEach(blank::add);
+    checkLoaded(blank); // in a column they mean the base, which here has no name
     AdapterRef ref = AdapterRef.parse(names).expand(sets);
     checkLoaded(ref.members().stream().map(AdapterRef.Member::name).toList());
     return ref;
@@ -247,7 +252,7 @@ public final class PeftModel implements AutoCloseable {
 
   private void checkNew(String name) {
     checkOpen();
-    AdapterRef.checkName(name);
+    AdapterRef.checkName(given(name, "adapter name"));
     if (name.contains(".") || name.contains("/") || name.contains("\\")) {
       throw new IllegalArgumentException(
           "adapter name: expected one without a dot and slashes, since PEFT makes it the name of a"
@@ -271,7 +276,7 @@ public final class PeftModel implements AutoCloseable {
    *     modules_to_save}), or one cannot be scaled
    */
   public void setAdapter(String... names) {
-    setAdapter(List.of(names));
+    setAdapter(Arrays.asList(given(names, "adapter names")));
   }
 
   /** The same with a list. */
@@ -339,11 +344,13 @@ public final class PeftModel implements AutoCloseable {
 
   /** The active adapters in order; none for the base. They stay active while disabled. */
   public List<String> activeAdapters() {
+    checkOpen();
     return active.members().stream().map(AdapterRef.Member::toString).toList();
   }
 
   /** Configs of the loaded adapters, in the order of loading. */
   public Map<String, AdapterConfig> peftConfig() {
+    checkOpen();
     Map<String, AdapterConfig> configs = new LinkedHashMap<>();
     adapters.forEach((name, loaded) -> configs.put(name, loaded.adapter().config()));
     return Collections.unmodifiableMap(configs);
@@ -355,6 +362,7 @@ public final class PeftModel implements AutoCloseable {
    */
   public List<Result> run(List<String> texts) {
     checkOpen();
+    given(texts, "texts");
     String set = isEnabled() ? active.toString() : AdapterRef.BASE;
     return engine.run(texts.stream().map(text -> Request.of(text, set)).toList());
   }
@@ -367,7 +375,7 @@ public final class PeftModel implements AutoCloseable {
    */
   public List<Result> run(List<String> texts, List<String> adapterNames) {
     checkOpen();
-    if (texts.size() != adapterNames.size()) {
+    if (given(texts, "texts").size() != given(adapterNames, "adapter_names").size()) {
       throw new IllegalArgumentException(
           "adapter_names: expected one for each of "
               + texts.size()
@@ -418,7 +426,7 @@ public final class PeftModel implements AutoCloseable {
 
   /**
    * Unloads adapters. Where active ones are among them the other active ones stay so; where none of
-   * those is left the one that was loaded first becomes active, as in PEFT, with a warning.
+   * those is left the alphabetically first becomes active, as in PEFT, with a warning.
    *
    * @return the active adapters from now on
    * @throws IllegalArgumentException for names that are not loaded
@@ -426,8 +434,8 @@ public final class PeftModel implements AutoCloseable {
   public List<String> deleteAdapter(String... names) {
     checkOpen();
     Set<String> gone = new TreeSet<>();
-    for (String name : names) {
-      AdapterRef set = sets.getOrDefault(name, AdapterRef.of(name));
+    for (String name : given(names, "adapter names")) {
+      AdapterRef set = sets.getOrDefault(given(name, "adapter name"), AdapterRef.of(name));
       set.members().forEach(member -> gone.add(member.name()));
     }
     checkLoaded(gone);
@@ -435,7 +443,11 @@ public final class PeftModel implements AutoCloseable {
         active.members().stream().filter(member -> !gone.contains(member.name())).toList();
     if (left.isEmpty() && !active.members().isEmpty()) {
       String next =
-          adapters.keySet().stream().filter(name -> !gone.contains(name)).findFirst().orElse(null);
+          adapters.keySet().stream()
+              .filter(name -> !gone.contains(name))
+              .sorted()
+              .findFirst()
+              .orElse(null);
       left = next == null ? List.of() : AdapterRef.of(next).members();
       LOG.warn(
           "the active adapters {} are deleted; active from now on: {}",
@@ -477,13 +489,15 @@ public final class PeftModel implements AutoCloseable {
       List<String> members, List<Double> weights, String name, Combination how) {
     checkNew(name);
     checkLoaded(members);
-    if (members.size() != weights.size()) {
+    if (members.size() != given(weights, "weights").size()) {
       throw new IllegalArgumentException(
           "weights: expected one for each of " + members + ", got " + weights);
     }
     List<MixedSet.Member> weighted = new ArrayList<>();
     for (int i = 0; i < members.size(); i++) {
-      weighted.add(new MixedSet.Member(adapters.get(members.get(i)).adapter(), weights.get(i)));
+      weighted.add(
+          new MixedSet.Member(
+              adapters.get(members.get(i)).adapter(), given(weights.get(i), "weights")));
     }
     BaseModules modules = base.model().modules();
     Path folder = null;
@@ -625,6 +639,8 @@ public final class PeftModel implements AutoCloseable {
    */
   public void mergeAndUnload(Path folder, MergeOptions options) {
     checkOpen();
+    given(folder, "folder");
+    given(options, "options");
     AdapterRef ref = options.adapterNames() == null ? active : loaded(options.adapterNames());
     List<String> names = ref.members().stream().map(AdapterRef.Member::name).distinct().toList();
     for (String name : names) {
@@ -716,6 +732,7 @@ public final class PeftModel implements AutoCloseable {
 
   /** The modules that loaded adapters change or bring, in the model's order. */
   public List<LayerStatus> layerStatus() {
+    checkOpen();
     List<LayerStatus> layers = new ArrayList<>();
     for (Module module : base.model().modules().all()) {
       List<String> available =
@@ -741,6 +758,7 @@ public final class PeftModel implements AutoCloseable {
 
   /** What is loaded, and what of it is active. */
   public ModelStatus modelStatus() {
+    checkOpen();
     Map<String, String> types = new TreeMap<>();
     adapters.forEach((name, loaded) -> types.put(name, loaded.adapter().config().type().name()));
     return new ModelStatus(

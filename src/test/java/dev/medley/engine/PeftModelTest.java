@@ -35,13 +35,16 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -394,8 +397,8 @@ class PeftModelTest {
     }
     LoadOptions honoured =
         LoadOptions.DEFAULT
-            .subfolder("below/it")
-            .torchDevice("cpu")
+            .subfolder("below/it/")
+            .torchDevice("cpu:0")
             .autocastAdapterDtype(true)
             .lowCpuMemUsage(true)
             .isTrainable(false)
@@ -429,6 +432,20 @@ class PeftModelTest {
         .hasMessage(
             "autocast_adapter_dtype: an adapter runs in the precision of its base, here bfloat16,"
                 + " and not in float32 beside it; load the base with float32, or leave it out");
+    for (String out : List.of("..", "/", "/tmp", "a/../b", "a//b")) {
+      assertThatThrownBy(() -> model.loadAdapter("/a/b", "c", LoadOptions.DEFAULT.subfolder(out)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "subfolder: expected a relative path below /a/b without empty, . or .. parts, found"
+                  + " \"%s\"",
+              out);
+    }
+    assertThat(
+            LoadOptions.DEFAULT
+                .subfolder("")
+                .source("/a/b", ai.djl.Device.cpu(), Precision.FLOAT32)
+                .uri())
+        .isEqualTo("/a/b");
     LoadOptions onHub = LoadOptions.DEFAULT.revision("v2").subfolder("x");
     assertThat(onHub.source("hf://org/name", ai.djl.Device.cpu(), Precision.FLOAT32).uri())
         .isEqualTo("hf://org/name@v2/x");
@@ -449,13 +466,15 @@ class PeftModelTest {
     assertDoes("table");
   }
 
+  /** PEFT takes sorted(remaining)[0]. */
   @Test
-  void firstLoadedBecomesActiveWhenNoActiveOneIsLeft() {
-    loadAll("polite", "table");
+  void alphabeticallyFirstBecomesActiveWhenNoActiveOneIsLeft() {
+    loadAll("polite");
+    model.loadAdapter(folder("table"), "lists"); // after math was loaded, and before it in a list
     model.setAdapter("polite", "polite");
-    assertThat(model.deleteAdapter("polite")).containsExactly("math");
-    assertDoes("math");
-    assertThat(model.deleteAdapter("table")).containsExactly("math");
+    assertThat(model.deleteAdapter("polite")).containsExactly("lists");
+    assertDoes("table");
+    assertThat(model.deleteAdapter("lists")).containsExactly("math");
     assertThat(model.deleteAdapter("math")).isEmpty();
     assertDoes("__base__");
     assertThatThrownBy(() -> model.setAdapter("math"))
@@ -514,7 +533,87 @@ class PeftModelTest {
     assertThat(temporary()).hasSize(folders.size() + 1);
     model.close();
     assertThat(temporary()).isEqualTo(folders);
-    assertThatThrownBy(() -> model.run(TEXTS)).hasMessage("the model is closed");
+  }
+
+  @Test
+  void closedModelAnswersNothing(@TempDir Path folder) {
+    model.close();
+    model.close();
+    List<ThrowingCallable> verbs =
+        List.of(
+            () -> model.run(TEXTS),
+            () -> model.run(TEXTS, List.of("math", "math", "math")),
+            () -> model.loadAdapter(folder("polite"), "polite"),
+            () -> model.setAdapter("math"),
+            () -> model.deleteAdapter("math"),
+            () -> model.addWeightedAdapter(List.of("math"), List.of(1.0), "new"),
+            () -> model.disableAdapter(),
+            () -> model.activeAdapters(),
+            () -> model.peftConfig(),
+            () -> model.layerStatus(),
+            () -> model.modelStatus(),
+            () -> model.savePretrained(folder),
+            () -> model.mergeAndUnload(folder));
+    for (ThrowingCallable verb : verbs) {
+      assertThatThrownBy(verb)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the model is closed");
+    }
+  }
+
+  @Test
+  void argumentsThatAreNullAreNamed(@TempDir Path folder) {
+    Map<String, ThrowingCallable> calls = new LinkedHashMap<>();
+    calls.put("path", () -> model.loadAdapter(null, "new"));
+    calls.put("adapter name", () -> model.loadAdapter(folder("polite"), null));
+    calls.put("options", () -> model.loadAdapter(folder("polite"), "new", null));
+    calls.put("spec", () -> PeftModel.fromPretrained(null, "x", "y", LoadOptions.DEFAULT));
+    calls.put("adapter names", () -> model.setAdapter((List<String>) null));
+    calls.put("texts", () -> model.run(null));
+    calls.put("adapter_names", () -> model.run(TEXTS, null));
+    calls.put("folder", () -> model.mergeAndUnload(null));
+    calls.put("progress", () -> MergeOptions.DEFAULT.progress(null));
+    calls.put("labels", () -> LoadOptions.DEFAULT.labels("yes", null));
+    List<Double> noWeight = Collections.singletonList(null);
+    assertThatThrownBy(() -> model.addWeightedAdapter(List.of("math"), noWeight, "new"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("weights: expected one, got null");
+    calls.put("weights", () -> model.addWeightedAdapter(List.of("math"), null, "new"));
+    calls.forEach(
+        (name, call) ->
+            assertThatThrownBy(call)
+                .as(name)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(name + ": expected one, got null"));
+    assertThatThrownBy(() -> model.mergeAndUnload(folder.resolve("x"), null))
+        .hasMessage("options: expected one, got null");
+    assertThatThrownBy(() -> model.deleteAdapter((String) null))
+        .hasMessage("adapter name: expected one, got null");
+    assertThatThrownBy(() -> model.savePretrained(null))
+        .hasMessage("folder: expected one, got null");
+    assertThatThrownBy(() -> model.addWeightedAdapter(null, List.of(1.0), "new"))
+        .hasMessage("adapter names: expected one, got null");
+    assertThatThrownBy(() -> model.loadAdapter(" ", "new"))
+        .hasMessage("expected a path or URI, found a blank one");
+    assertThat(model.peftConfig()).containsOnlyKeys("math");
+  }
+
+  /** In a column they mean the base; a verb that was given one has a mistake in its caller. */
+  @Test
+  void blankIsTheNameOfNothing(@TempDir Path folder) {
+    for (String blank : Arrays.asList("", " ", null)) {
+      String shown = blank == null ? "null" : "\"" + blank + "\"";
+      String message = "adapters [" + shown + "] are not loaded, available are [math]";
+      assertThatThrownBy(() -> model.setAdapter(blank)).hasMessage(message);
+      assertThatThrownBy(() -> model.setAdapter("math", blank)).hasMessage(message);
+      MergeOptions options = MergeOptions.DEFAULT.adapterNames(Collections.singletonList(blank));
+      assertThatThrownBy(() -> model.mergeAndUnload(folder.resolve("x"), options))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(message);
+      assertThatThrownBy(() -> model.savePretrained(folder, blank)).hasMessage(message);
+    }
+    assertThat(model.activeAdapters()).containsExactly("math");
+    assertThat(folder).isEmptyDirectory();
   }
 
   /** Of the base's manager and all managers below it. */
