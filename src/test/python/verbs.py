@@ -3,7 +3,8 @@
 adapters/NAME/: members. expected.json: texts, and the sets of members whose logits for each text stand in
 expected.safetensors under the set's name, such as oft+math; __base__ for the base alone. weighted.json: calls of
 add_weighted_adapter; weighted/NAME.safetensors: the tensors of the adapter that the call makes. stored/NAME/: an
-adapter of models/NAME, a base that is stored in another type or with another head.
+adapter of models/NAME, a base that is stored in another type or with another head. random.json: for each seed what torch
+draws, one after the other, and of bernoulli the numbers, which depend on all that was drawn before.
 """
 
 import torch
@@ -93,6 +94,18 @@ WEIGHTED = {
 SEED = 20_211
 
 
+# Of each seed the draws one after the other: (what, how many numbers).
+DRAWS = {
+    1: [("bernoulli", 40), ("uniform", 15), ("bernoulli", 40)],
+    2: [("normal", 8), ("bernoulli", 40), ("normal", 15), ("bernoulli", 40), ("normal", 2), ("bernoulli", 40)],
+    3: [("normal", 3), ("bernoulli", 9), ("normal", 3), ("bernoulli", 40), ("normal", 1), ("bernoulli", 40)],
+    4: [("normal", 3), ("normal", 16), ("bernoulli", 40), ("normal", 17), ("bernoulli", 40), ("normal", 1)]
+    + [("bernoulli", 40), ("normal", 0), ("normal", 1), ("bernoulli", 700)],
+    2**40 + 5: [("normal", 31), ("bernoulli", 40)],
+    -1: [("uniform", 1), ("bernoulli", 40)],
+}
+
+
 def base():
     return lora.base("bert-sequence", BertForSequenceClassification)
 
@@ -135,6 +148,19 @@ def weighted(name, members, weights, options):
     return {"name": name, "adapters": members, "weights": weights, **options, "r": config.r}
 
 
+def draws(seed, steps):
+    torch.manual_seed(seed)
+    drawn = []
+    for what, length in steps:
+        if what == "bernoulli":
+            ones = torch.bernoulli(torch.full((length,), 0.5)).int().tolist()
+            drawn.append({"bernoulli": "".join(map(str, ones))})
+        else:
+            getattr(torch.empty(length), f"{what}_")()
+            drawn.append({what: length})
+    return {"seed": seed, "draws": drawn}
+
+
 def main():
     fresh(FOLDER)
     for name, config in MEMBERS.items():
@@ -152,6 +178,7 @@ def main():
     write_json(FOLDER / "expected.json", {"texts": TEXTS, "sets": sorted(tensors)})
     calls = [weighted(name, *call) for name, call in WEIGHTED.items()]
     write_json(FOLDER / "weighted.json", {"seed": SEED, "calls": calls})
+    write_json(FOLDER / "random.json", [draws(seed, steps) for seed, steps in DRAWS.items()])
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ public final class WeightedAdapter {
         targets.add(module.path());
       }
     }
-    all.forEach((module, factors) -> random.skip(drawnByPeft(module, factors.get(0))));
+    all.forEach((module, factors) -> skipDrawnByPeft(module, factors.get(0)));
     all.forEach((module, factors) -> combine(module, factors, root));
     for (Member member : members) {
       member
@@ -233,16 +233,17 @@ public final class WeightedAdapter {
     return factors;
   }
 
-  /** What PEFT draws for the new adapter's first values, before it overwrites them. */
-  private long drawnByPeft(Module module, Factors like) {
+  /** Leaves out what PEFT draws for the new adapter's first values, before it overwrites them. */
+  private void skipDrawnByPeft(Module module, Factors like) {
     long a = rank * like.a.getShape().get(1);
     long b = rank * like.b.getShape().get(0);
-    return module.kind() == Kind.EMBEDDING ? normal(a) + 2 * normal(b) : 2 * a + b;
-  }
-
-  /** torch draws normal numbers 16 at a time, and the last 16 again where some are left over. */
-  private static long normal(long numbers) {
-    return numbers % 16 == 0 ? numbers : numbers + 16;
+    if (module.kind() == Kind.EMBEDDING) {
+      random.skipNormal(a);
+      random.skipNormal(b);
+      random.skipNormal(b);
+    } else {
+      random.skipUniform(2 * a + b);
+    }
   }
 
   private void combine(Module module, List<Factors> factors, String root) {

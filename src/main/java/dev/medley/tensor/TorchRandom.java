@@ -10,6 +10,7 @@ public final class TorchRandom {
 
   private final int[] state = new int[N];
   private int next = N;
+  private boolean hasSecond;
 
   /** The low 32 bits of {@code seed} count, as in torch. */
   public TorchRandom(long seed) {
@@ -28,10 +29,29 @@ public final class TorchRandom {
     return drawn;
   }
 
-  /** Leaves draws out. */
-  public void skip(long draws) {
-    for (long i = 0; i < draws; i++) {
+  /** Leaves out what {@code torch.Tensor.uniform_} draws for so many numbers. */
+  public void skipUniform(long numbers) {
+    for (long i = 0; i < numbers; i++) {
       draw();
+    }
+  }
+
+  /**
+   * Leaves out what {@code torch.Tensor.normal_} draws for one tensor of so many numbers. Fewer
+   * than 16 are made in pairs, of four draws each, and the second of a pair is kept for the next
+   * tensor of fewer than 16; otherwise it is a draw for each number, and 16 more for the last 16
+   * again where the numbers are no multiple of 16.
+   */
+  public void skipNormal(long numbers) {
+    if (numbers >= 16) {
+      skipUniform(numbers % 16 == 0 ? numbers : numbers + 16);
+      return;
+    }
+    for (long i = 0; i < numbers; i++) {
+      if (!hasSecond) {
+        skipUniform(4);
+      }
+      hasSecond = !hasSecond;
     }
   }
 
