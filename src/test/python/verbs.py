@@ -2,14 +2,15 @@
 
 adapters/NAME/: members. expected.json: texts, and the sets of members whose logits for each text stand in
 expected.safetensors under the set's name, such as oft+math; __base__ for the base alone. weighted.json: calls of
-add_weighted_adapter; weighted/NAME.safetensors: the tensors of the adapter that the call makes. stored/NAME/: an
-adapter of models/NAME, a base that is stored in another type or with another head. random.json: for each seed what torch
-draws, one after the other, and of bernoulli the numbers, which depend on all that was drawn before.
+add_weighted_adapter; weighted/NAME.safetensors: the tensors of the adapter that the call makes. weighted_others.json:
+the same over other bases, with members of others/BASE/ and paths of members from fixtures/. stored/NAME/: an adapter of
+models/NAME, a base that is stored in another type or with another head. random.json: for each seed what torch draws one
+after the other, of "bernoulli" the numbers, which depend on all before.
 """
 
 import torch
-from peft import LoHaConfig, LoraConfig, OFTConfig, PeftConfig, PeftMixedModel, PeftModel, get_peft_model_state_dict
-from transformers import AutoTokenizer, BertForSequenceClassification, BertModel
+from peft import IA3Config, LoHaConfig, LoraConfig, OFTConfig, PeftConfig, PeftMixedModel, PeftModel, get_peft_model_state_dict
+from transformers import AutoTokenizer, BertForSequenceClassification, BertModel, GPT2LMHeadModel, RobertaModel
 
 import adapters
 import lora
@@ -93,6 +94,82 @@ WEIGHTED = {
 }
 SEED = 20_211
 
+# Bases by their folders, with the class that the members were trained on.
+OTHER_BASES = {
+    "models/bert": BertModel,
+    "models/bert-sequence": BertForSequenceClassification,
+    "models/roberta": RobertaModel,
+    "decoders/gpt2": GPT2LMHeadModel,
+}
+OTHER_MEMBERS = {
+    "models/bert": {
+        "all": LoraConfig(r=4, lora_alpha=3, target_modules="all-linear"),
+        "all2": LoraConfig(r=4, lora_alpha=7, target_modules="all-linear", alpha_pattern={"pooler.dense": 2}),
+        "pooler": LoraConfig(r=4, lora_alpha=5, target_modules=["query"], modules_to_save=["pooler"]),
+        "types": LoraConfig(r=4, lora_alpha=5, target_modules=["query", "token_type_embeddings"]),
+        "types2": LoraConfig(r=4, lora_alpha=2, target_modules=["token_type_embeddings", "value"]),
+    },
+    "models/bert-sequence": {
+        **{
+            str(init).lower(): LoraConfig(
+                r=6, lora_alpha=5, init_lora_weights=init, target_modules=["query", "word_embeddings"]
+            )
+            for init in (False, "gaussian", "eva", "orthogonal", "mica")
+        },
+        "ia3": IA3Config(target_modules=["key", "value", "output.dense"], feedforward_modules=["output.dense"]),
+        "ia3-2": IA3Config(target_modules=["key", "intermediate.dense"], feedforward_modules=[]),
+        "ia3-3": IA3Config(target_modules=r".*layer\.1.*(value|output\.dense)", feedforward_modules=r".*output\.dense"),
+        "ia3-4": IA3Config(target_modules=r".*layer\.0.*(key|output\.dense)", feedforward_modules=r".*output\.dense"),
+        "ia3-out": IA3Config(target_modules=["output.dense"], feedforward_modules=[]),
+        "ia3-head": IA3Config(task_type="SEQ_CLS", target_modules=["value"], feedforward_modules=[]),
+    },
+    "models/roberta": {
+        # r numbers for the one token type: an odd number of them
+        "types": LoraConfig(r=3, lora_alpha=5, target_modules=["token_type_embeddings", "query"]),
+        "types2": LoraConfig(r=3, lora_alpha=2, target_modules=["token_type_embeddings"]),
+    },
+    "decoders/gpt2": {
+        "conv": LoraConfig(r=3, lora_alpha=5, fan_in_fan_out=True, target_modules=["c_attn", "c_proj"]),
+        "conv2": LoraConfig(r=3, lora_alpha=2, fan_in_fan_out=True, target_modules=["c_attn", "c_fc"]),
+        "ia3": IA3Config(target_modules=["c_attn", "mlp.c_proj"], feedforward_modules=["mlp.c_proj"]),
+        "ia3-2": IA3Config(target_modules=["c_attn", "c_fc"], feedforward_modules=[]),
+    },
+}
+DARE = {"combination_type": "dare_linear", "density": 0.6}
+OTHERS = {
+    "idle-cat": ("models/bert", ["all", "all2"], [0.7, -0.4], {"combination_type": "cat"}),
+    "idle-dare-linear": ("models/bert", ["all", "all2"], [0.7, 0.4], DARE),
+    "idle-dare-ties-svd": (
+        "models/bert",
+        ["all2", "all"],
+        [0.7, 0.4],
+        {"combination_type": "dare_ties_svd", "density": 0.6},
+    ),
+    "idle-head": ("models/bert", ["models/bert/adapters/classifier-targeted"] * 2, [0.7, 0.4], DARE),
+    "table-of-8": ("models/bert", ["types", "types2"], [0.7, 0.4], DARE),
+    "table-of-3": ("models/roberta", ["types", "types2"], [0.7, 0.4], DARE),
+    **{
+        f"init-{init}": ("models/bert-sequence", [init, "verbs/adapters/wide"], [0.7, 0.4], DARE)
+        for init in ("false", "gaussian", "eva", "orthogonal", "mica")
+    },
+    "conv-dare-linear": ("decoders/gpt2", ["conv", "conv2"], [0.7, 0.4], DARE),
+    "conv-dare-linear-svd": (
+        "decoders/gpt2",
+        ["conv", "conv2"],
+        [0.7, -0.4],
+        {"combination_type": "dare_linear_svd", "density": 0.6},
+    ),
+    "conv-dare-ties-svd": (
+        "decoders/gpt2",
+        ["conv", "conv2"],
+        [0.7, 0.4],
+        {"combination_type": "dare_ties_svd", "density": 0.6},
+    ),
+    "ia3": ("models/bert-sequence", ["ia3", "ia3-2"], [0.7, -0.4], {}),
+    "ia3-regex": ("models/bert-sequence", ["ia3-3", "ia3-4"], [0.5, 0.75], {}),
+    "ia3-alone": ("models/bert-sequence", ["ia3-2"], [1.5], {}),
+    "ia3-conv": ("decoders/gpt2", ["ia3", "ia3-2"], [0.7, 0.4], {}),
+}
 
 # Of each seed the draws one after the other: (what, how many numbers).
 DRAWS = {
@@ -148,6 +225,32 @@ def weighted(name, members, weights, options):
     return {"name": name, "adapters": members, "weights": weights, **options, "r": config.r}
 
 
+def other_base(name):
+    torch.manual_seed(0)
+    model = OTHER_BASES[name].from_pretrained(FIXTURES / name, attn_implementation="eager")
+    model.name_or_path = model.config.name_or_path = name.split("/")[1]
+    return model
+
+
+def weighted_other(name, base, members, weights, options):
+    model = None
+    for member in dict.fromkeys(members):
+        path = FIXTURES / member if "/" in member else FOLDER / "others" / base.split("/")[1] / member
+        if model is None and member.endswith("classifier-targeted"):
+            headed = BertForSequenceClassification.from_pretrained(FIXTURES / base, num_labels=3)
+            model = PeftModel.from_pretrained(headed, path, adapter_name="m0")
+        elif model is None:
+            model = PeftModel.from_pretrained(other_base(base), path, adapter_name="m0")
+        else:
+            model.load_adapter(path, f"m{len(model.peft_config)}")
+    names = {member: f"m{i}" for i, member in enumerate(dict.fromkeys(members))}
+    torch.manual_seed(SEED)
+    model.add_weighted_adapter([names[member] for member in members], weights, "merged", **options)
+    tensors = get_peft_model_state_dict(model, adapter_name="merged")
+    write_tensors(FOLDER / "weighted" / f"{name}.safetensors", tensors)
+    return {"name": name, "base": base, "adapters": members, "weights": weights, **options}
+
+
 def draws(seed, steps):
     torch.manual_seed(seed)
     drawn = []
@@ -178,6 +281,13 @@ def main():
     write_json(FOLDER / "expected.json", {"texts": TEXTS, "sets": sorted(tensors)})
     calls = [weighted(name, *call) for name, call in WEIGHTED.items()]
     write_json(FOLDER / "weighted.json", {"seed": SEED, "calls": calls})
+    for name, members in OTHER_MEMBERS.items():
+        short = name.split("/")[1]
+        for member, config in members.items():
+            trained = adapters.train(other_base(name), config, f"verbs {short} {member}")
+            adapters.save(trained, FOLDER / "others" / short / member)
+    calls = [weighted_other(name, *call) for name, call in OTHERS.items()]
+    write_json(FOLDER / "weighted_others.json", {"seed": SEED, "calls": calls})
     write_json(FOLDER / "random.json", [draws(seed, steps) for seed, steps in DRAWS.items()])
 
 
