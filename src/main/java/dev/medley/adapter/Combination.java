@@ -4,14 +4,21 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * How adapters are made into one: the arguments of PEFT's {@code add_weighted_adapter}. An argument
- * that the type does not use is an error.
+ * How LoRAs are made into one: the arguments of PEFT's {@code add_weighted_adapter}. An argument
+ * that the type does not use is an error. PEFT's {@code svd_full_matrices} and {@code svd_driver}
+ * are not among them: they say how torch computes a decomposition, of which the largest components,
+ * all that is used, are the same but for rounding.
  *
  * @param density share of the numbers that is kept, above 0 and up to 1; null for none given
  * @param majoritySign how TIES elects a sign
  * @param svdRank rank of the result of SVD types; null for the largest of the members'
- * @param svdClamp quantile of the factors' numbers beyond which they are cut off; null for no limit
- * @param seed of DARE's random choice, as {@code torch.manual_seed} right before PEFT's call
+ * @param svdClamp quantile of the factors' numbers beyond which they are cut off; null for no
+ *     limit. What is cut off depends on the signs of the singular vectors, which a decomposition
+ *     may choose, so another library or machine may give another result
+ * @param seed of DARE's random choice, as {@code torch.manual_seed} right before PEFT's call: the
+ *     same numbers are kept wherever PEFT's result has the same modules. It has others where {@code
+ *     layers_to_transform} or {@code exclude_modules} of the first member take some away, and lacks
+ *     the head that {@code ensure_weight_tying} changes
  */
 public record Combination(
     Type type,

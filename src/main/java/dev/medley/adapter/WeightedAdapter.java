@@ -2,33 +2,26 @@ package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.medley.adapter.AdapterConfig.Bias;
 import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Module;
-import dev.medley.adapter.Combination.MajoritySign;
-import dev.medley.adapter.Combination.Prune;
-import dev.medley.adapter.Combination.Type;
 import dev.medley.adapter.MixedSet.Member;
+import dev.medley.adapter.WeightedMethod.Share;
 import dev.medley.io.SafetensorsWriter;
 import dev.medley.io.StoredType;
 import dev.medley.tensor.Kernels;
 import dev.medley.tensor.Precision;
 import dev.medley.tensor.TensorWriter;
-import dev.medley.tensor.TorchRandom;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -37,14 +30,14 @@ import java.util.TreeSet;
 import java.util.stream.LongStream;
 
 /**
- * One LoRA made of several, by PEFT's {@code add_weighted_adapter}: of the rank r' that the type
- * gives and of scaling 1 (lora_alpha = r'), in float32, on every module that a member changes.
- * Factors of fewer ranks are filled up with zeros.
+ * One LoRA made of several, by PEFT's {@code add_weighted_adapter}: in float32, on every module
+ * that a member changes.
  *
  * <p>It differs from PEFT where PEFT loses something: {@code use_rslora} is not taken over from the
  * first member, which scales the result by √r'; a head that one member brings comes along, where
- * PEFT puts the base's in its place; and each module is named, so that {@code layers_to_transform}
- * and {@code exclude_modules} of the first member take nothing from the others.
+ * PEFT puts the base's in its place, and so does the change of a head that {@code
+ * ensure_weight_tying} asks for; and each module is named, so that {@code layers_to_transform} and
+ * {@code exclude_modules} of the first member take nothing from the others.
  */
 public final class WeightedAdapter {
   private static final ObjectMapper MAPPER =
@@ -53,47 +46,42 @@ public final class WeightedAdapter {
           .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
           .build();
 
-  private final List<Member> members;
-  private final Combination how;
+  private final WeightedMembers members;
+  private final WeightedMethod method;
   private final BaseModules base;
+  private final String root;
   private final NDManager owner;
-  private final TorchRandom random;
-  private final long rank;
   private final Map<String, NDArray> tensors = new TreeMap<>();
   private final Set<String> targets = new TreeSet<>();
 
-  /**
-   * One member's share of a module.
-   *
-   * @param a [r, in]
-   * @param b [out, r]
-   */
-  private record Factors(NDArray a, NDArray b, double s, double weight) {}
-
   private WeightedAdapter(
-      List<Member> members, Combination how, BaseModules base, String root, NDManager owner) {
+      WeightedMembers members,
+      WeightedMethod method,
+      BaseModules base,
+      String root,
+      NDManager owner) {
     this.members = members;
-    this.how = how;
+    this.method = method;
     this.base = base;
+    this.root = root;
     this.owner = owner;
-    this.random = new TorchRandom(how.seed());
-    this.rank = rank();
-    Map<Module, List<Factors>> all = new LinkedHashMap<>();
+    Map<Module, List<Share>> all = new LinkedHashMap<>();
     for (Module module : base.all()) {
-      List<Factors> factors = factors(module);
-      if (!factors.isEmpty()) {
-        all.put(module, factors);
+      List<Share> shares = shares(module);
+      if (!shares.isEmpty()) {
+        all.put(module, shares);
         targets.add(module.path());
       }
     }
-    all.forEach((module, factors) -> skipDrawnByPeft(module, factors.get(0)));
-    all.forEach((module, factors) -> combine(module, factors, root));
-    for (Member member : members) {
-      member
-          .adapter()
-          .parts()
-          .parameters()
-          .forEach((name, array) -> tensors.put(key(root, name), inFloat32(asStored(name, array))));
+    method.begin(all);
+    for (var entry : all.entrySet()) {
+      Module module = entry.getKey();
+      Map<String, NDArray> made = method.combine(module, entry.getValue(), owner);
+      made.forEach((name, array) -> put(module.parameter(name), array));
+    }
+    for (Member member : members.list()) {
+      Map<String, NDArray> brought = member.adapter().parts().parameters();
+      brought.forEach((name, array) -> put(name, inFloat32(asStored(name, array))));
     }
   }
 
@@ -108,255 +96,31 @@ public final class WeightedAdapter {
    */
   public static WeightedAdapter of(
       List<Member> members, Combination how, BaseModules base, boolean hasHead, NDManager owner) {
-    if (members.isEmpty()) {
-      throw new IllegalArgumentException("adapters: expected at least one, found none");
-    }
-    Combination used = members.size() == 1 ? how.alone() : how;
-    if (members.size() > 1) {
-      how.check();
-    }
-    List<String> problems = new ArrayList<>();
-    for (Member member : members) {
-      check(member, problems);
-    }
-    for (int i = 0; i < members.size(); i++) {
-      for (int j = 0; j < i; j++) {
-        checkHeads(members.get(j).adapter(), members.get(i).adapter(), problems);
-      }
-    }
-    if (!problems.isEmpty()) {
-      throw new IllegalArgumentException(
-          "add_weighted_adapter: " + String.join("\n  ", new LinkedHashSet<>(problems)));
-    }
+    WeightedMembers checked = new WeightedMembers(members);
+    checked.check();
     String root = "base_model.model." + (hasHead ? base.prefix() + "." : "");
-    return new WeightedAdapter(members, used, base, root, owner);
+    return new WeightedAdapter(checked, method(checked, how), base, root, owner);
   }
 
-  private static void check(Member member, List<String> problems) {
-    Adapter adapter = member.adapter();
-    if (!Double.isFinite(member.weight())) {
-      problems.add(adapter + ": expected a finite weight, got " + member.weight());
-    }
-    if (!(adapter.config().method() instanceof Lora.Config lora)) {
-      problems.add(
-          adapter + ": expected LORA, found " + adapter.config().type() + ", which has no factors");
-      return;
-    }
-    if (lora.dora()) {
-      problems.add(adapter + ": use_dora: its magnitudes are of its own change and not additive");
-    }
-    if (lora.correction() != BaseCorrection.NONE) {
-      problems.add(
-          adapter
-              + ": "
-              + lora.correction()
-              + " also changes the base's weights, which the result could not do");
-    }
-    if (lora.bias()) {
-      problems.add(adapter + ": lora_bias: PEFT leaves it out of the result");
-    }
-    if (!lora.trainableTokens().isEmpty()) {
-      problems.add(
-          adapter + ": trainable_token_indices: rows in place of the base's have no factors");
-    }
-    Adapter.Parts parts = adapter.parts();
-    boolean replaces =
-        parts.parameters().keySet().stream()
-            .anyMatch(name -> !adapter.report().saved().contains(module(name)));
-    if (adapter.config().bias() != Bias.NONE || replaces) {
-      problems.add(
-          adapter
-              + ": replaces biases or embeddings of the base outside of modules_to_save; PEFT, too,"
-              + " has no place for them in the result");
-    }
+  private static WeightedMethod method(WeightedMembers members, Combination how) {
+    return new WeightedLora(members, how);
   }
 
-  private static void checkHeads(Adapter one, Adapter other, List<String> problems) {
-    if (one == other) {
-      return;
-    }
-    Set<String> both = new TreeSet<>(one.report().saved());
-    both.retainAll(other.report().saved());
-    for (String path : both) {
-      problems.add(
-          path
-              + ": both "
-              + one
-              + " and "
-              + other
-              + " bring it in modules_to_save, and PEFT combines no such modules");
-    }
-  }
-
-  private static String module(String parameter) {
-    return parameter.substring(0, parameter.lastIndexOf('.'));
-  }
-
-  private long rank() {
-    long[] ranks =
-        members.stream()
-            .map(member -> (Lora.Config) member.adapter().config().method())
-            .mapToLong(lora -> lora.ranks().largest(lora.r()))
-            .toArray();
-    if (how.type() == Type.CAT) {
-      return LongStream.of(ranks).sum();
-    }
-    if (how.type().svd) {
-      return how.svdRank() == null ? LongStream.of(ranks).max().getAsLong() : how.svdRank();
-    }
-    if (LongStream.of(ranks).distinct().count() > 1) {
-      throw new IllegalArgumentException(
-          "add_weighted_adapter: "
-              + how.type()
-              + " needs members of one rank, found "
-              + Arrays.toString(ranks)
-              + " for "
-              + members.stream().map(Member::adapter).toList()
-              + "; cat and the svd types take any");
-    }
-    return ranks[0];
-  }
-
-  private List<Factors> factors(Module module) {
-    List<Factors> factors = new ArrayList<>();
-    for (Member member : members) {
-      Adapter.Parts parts = member.adapter().parts();
-      if (module.kind() == Kind.EMBEDDING
-          && parts.embeddings().get(module.path()) instanceof Lora.Table table) {
-        NDArray a = inFloat32(mine(owner, Kernels.transpose(table.at())));
-        factors.add(new Factors(a, inFloat32(table.b()), table.s(), member.weight()));
-      } else if (parts.linears().get(module.path()) instanceof Lora lora) {
-        factors.add(
-            new Factors(inFloat32(lora.a()), inFloat32(lora.b()), lora.s(), member.weight()));
+  private List<Share> shares(Module module) {
+    List<Share> shares = new ArrayList<>();
+    for (Member member : members.list()) {
+      Adapter adapter = member.adapter();
+      LinearAdapter linear = adapter.parts().linears().get(module.path());
+      EmbeddingAdapter table = adapter.parts().embeddings().get(module.path());
+      if (linear != null || table != null) {
+        shares.add(new Share(adapter, member.weight(), linear, table));
       }
     }
-    return factors;
+    return shares;
   }
 
-  /** Leaves out what PEFT draws for the new adapter's first values, before it overwrites them. */
-  private void skipDrawnByPeft(Module module, Factors like) {
-    long a = rank * like.a.getShape().get(1);
-    long b = rank * like.b.getShape().get(0);
-    if (module.kind() == Kind.EMBEDDING) {
-      random.skipNormal(a);
-      random.skipNormal(b);
-      random.skipNormal(b);
-    } else {
-      random.skipUniform(2 * a + b);
-    }
-  }
-
-  private void combine(Module module, List<Factors> factors, String root) {
-    boolean isTable = module.kind() == Kind.EMBEDDING;
-    NDArray a;
-    NDArray b;
-    try (NDManager scratch = owner.newSubManager()) {
-      if (how.type() == Type.CAT) {
-        a = mine(scratch, Kernels.concat(scaled(factors, scratch)));
-        b =
-            mine(
-                scratch,
-                Kernels.transpose(mine(scratch, Kernels.concat(columns(factors, scratch)))));
-      } else if (how.type().svd) {
-        NDArray delta = delta(factors, isTable, scratch); // [out, in]
-        long kept = Math.min(rank, Math.min(delta.getShape().get(0), delta.getShape().get(1)));
-        a = mine(scratch, Kernels.largest(delta, kept)); // [kept, in]
-        b = mine(scratch, Kernels.linear(delta, a, null)); // [out, kept]
-        if (how.svdClamp() != null) {
-          NDArray free = b;
-          b = mine(scratch, Kernels.clampToQuantile(free, a, how.svdClamp()));
-          a = mine(scratch, Kernels.clampToQuantile(a, free, how.svdClamp()));
-        }
-      } else {
-        checkRanks(module, factors);
-        double[] weights = factors.stream().mapToDouble(f -> f.weight * f.s).toArray();
-        float[] ofA = new float[weights.length];
-        float[] ofB = new float[weights.length];
-        for (int i = 0; i < weights.length; i++) {
-          ofB[i] = (float) Math.sqrt(Math.abs(weights[i]));
-          ofA[i] = weights[i] >= 0 ? ofB[i] : -ofB[i];
-        }
-        a = merged(factors.stream().map(Factors::a).toList(), ofA, scratch);
-        b = merged(factors.stream().map(Factors::b).toList(), ofB, scratch);
-      }
-      String path = module.path() + (isTable ? ".lora_embedding_" : ".lora_");
-      String end = isTable ? "" : ".weight";
-      tensors.put(key(root, path + "A" + end), filledUp(a, scratch));
-      NDArray bt = filledUp(mine(scratch, Kernels.transpose(b)), scratch);
-      try (bt) {
-        tensors.put(key(root, path + "B" + end), mine(owner, Kernels.transpose(bt)));
-      }
-    }
-  }
-
-  private void checkRanks(Module module, List<Factors> factors) {
-    long[] ranks = factors.stream().mapToLong(f -> f.a.getShape().get(0)).toArray();
-    if (LongStream.of(ranks).distinct().count() > 1) {
-      throw new IllegalArgumentException(
-          "add_weighted_adapter: "
-              + how.type()
-              + " needs members of one rank, found "
-              + Arrays.toString(ranks)
-              + " at "
-              + module.path()
-              + " by their rank_pattern; cat and the svd types take any");
-    }
-  }
-
-  private static List<NDArray> scaled(List<Factors> factors, NDManager scratch) {
-    return factors.stream().map(f -> mine(scratch, Kernels.scale(f.a, f.weight * f.s))).toList();
-  }
-
-  private static List<NDArray> columns(List<Factors> factors, NDManager scratch) {
-    return factors.stream().map(f -> mine(scratch, Kernels.transpose(f.b))).toList();
-  }
-
-  /** Of the members' ΔW, as PEFT lays them out: tables [v, d]. */
-  private NDArray delta(List<Factors> factors, boolean isTable, NDManager scratch) {
-    List<NDArray> deltas = new ArrayList<>();
-    float[] weights = new float[factors.size()];
-    for (Factors f : factors) {
-      weights[deltas.size()] = (float) f.weight;
-      NDArray product = mine(scratch, Kernels.product(f.b, f.a)); // [out, in]
-      NDArray delta = mine(scratch, Kernels.scale(product, f.s));
-      deltas.add(isTable ? mine(scratch, Kernels.transpose(delta)) : delta);
-    }
-    NDArray merged = merged(deltas, weights, scratch);
-    return isTable ? mine(scratch, Kernels.transpose(merged)) : merged;
-  }
-
-  /** Task arithmetic, TIES, DARE: what PEFT's {@code merge_utils} make of matrices of one shape. */
-  private NDArray merged(List<NDArray> parts, float[] weights, NDManager scratch) {
-    List<NDArray> pruned = parts.stream().map(part -> pruned(part, scratch)).toList();
-    NDArray factors = scratch.create(weights);
-    return mine(
-        scratch,
-        how.type().elects
-            ? Kernels.electedSum(pruned, factors, how.majoritySign() == MajoritySign.FREQUENCY)
-            : Kernels.weightedSum(pruned, factors));
-  }
-
-  private NDArray pruned(NDArray x, NDManager scratch) {
-    if (how.type().prune == Prune.NONE || how.density() >= 1) {
-      return x;
-    }
-    long n = x.getShape().size();
-    if (how.type().prune == Prune.MAGNITUDE) {
-      return mine(scratch, Kernels.keepLargest(x, (long) (how.density() * n)));
-    }
-    float[] drawn = random.bernoulli(how.density(), Math.toIntExact(n));
-    NDArray mask = scratch.create(drawn, x.getShape());
-    return mine(scratch, Kernels.keepMasked(x, mask, how.density()));
-  }
-
-  /** With rows of zeros up to the rank. [r, n] → [rank, n] */
-  private NDArray filledUp(NDArray x, NDManager scratch) {
-    long missing = rank - x.getShape().get(0);
-    if (missing == 0) {
-      return mine(owner, Kernels.scale(x, 1));
-    }
-    NDArray zeros = scratch.zeros(new Shape(missing, x.getShape().get(1)));
-    return mine(owner, Kernels.concat(List.of(x, zeros)));
+  private void put(String name, NDArray array) {
+    tensors.put(key(name), array);
   }
 
   /** A Conv1D's weight is [in, out] in a file. */
@@ -377,9 +141,11 @@ public final class WeightedAdapter {
   }
 
   /** PEFT's name in the file: modules of the head stand beside the base model. */
-  private String key(String root, String name) {
+  private String key(String name) {
     boolean inHead =
-        base.all().stream().anyMatch(m -> m.place().isHead() && name.startsWith(m.path() + "."));
+        base.all().stream()
+            .filter(module -> module.place().isHead())
+            .anyMatch(module -> name.startsWith(module.path().split("\\.")[0] + "."));
     return (inHead ? "base_model.model." : root) + name;
   }
 
@@ -388,34 +154,25 @@ public final class WeightedAdapter {
     return tensors;
   }
 
-  /** r', which is lora_alpha, too. */
-  public long r() {
-    return rank;
-  }
-
   /** {@code adapter_config.json}: the first member's, with what the result has of its own. */
   public String config() {
     try {
-      ObjectNode json = (ObjectNode) MAPPER.readTree(members.get(0).adapter().config().json());
-      json.put("r", rank).put("lora_alpha", rank).put("use_rslora", false);
-      json.put("init_lora_weights", true).put("inference_mode", true);
-      json.putObject("rank_pattern");
-      json.putObject("alpha_pattern");
-      json.putNull("layers_to_transform").putNull("layers_pattern").putNull("exclude_modules");
+      ObjectNode json = (ObjectNode) MAPPER.readTree(members.first().json());
+      method.configure(json);
+      json.put("inference_mode", true).putNull("exclude_modules");
       ArrayNode names = json.putArray("target_modules");
       targets.forEach(names::add);
       json.putNull("modules_to_save");
-      json.put("ensure_weight_tying", false); // what it adds to a config is said below
-      for (Member member : members) {
+      for (Member member : members.list()) {
         AdapterConfig config = member.adapter().config();
-        if (!member.adapter().report().saved().isEmpty()) {
+        if (!members.saved(member.adapter()).isEmpty()) {
           if (!json.path("modules_to_save").isArray()) {
             json.putArray("modules_to_save");
           }
           ArrayNode saved = (ArrayNode) json.get("modules_to_save");
           config.modulesToSave().forEach(saved::add);
           if (config.method().ensuresWeightTying()) {
-            member.adapter().report().saved().forEach(saved::add);
+            members.saved(member.adapter()).forEach(saved::add);
           }
           if (!config.taskType().isEmpty()) {
             json.put("task_type", config.taskType());

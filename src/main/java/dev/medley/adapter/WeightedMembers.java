@@ -1,0 +1,117 @@
+package dev.medley.adapter;
+
+import dev.medley.adapter.AdapterConfig.Bias;
+import dev.medley.adapter.MixedSet.Member;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** Adapters to be made one, and what keeps them from it. */
+record WeightedMembers(List<Member> list) {
+
+  /** Throws IllegalArgumentException with every reason why they cannot be combined. */
+  void check() {
+    if (list.isEmpty()) {
+      throw new IllegalArgumentException("adapters: expected at least one, found none");
+    }
+    List<String> problems = new ArrayList<>();
+    for (Member member : list) {
+      check(member, problems);
+    }
+    for (Member one : list) {
+      for (Member other : list) {
+        checkBrought(one.adapter(), other.adapter(), problems);
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(
+          "add_weighted_adapter: " + String.join("\n  ", new LinkedHashSet<>(problems)));
+    }
+  }
+
+  private static void check(Member member, List<String> problems) {
+    Adapter adapter = member.adapter();
+    if (!Double.isFinite(member.weight())) {
+      problems.add(adapter + ": expected a finite weight, got " + member.weight());
+    }
+    AdapterType type = adapter.config().type();
+    if (type != AdapterType.LORA) {
+      problems.add(adapter + ": expected LORA, found " + type + ", which has no factors");
+      return;
+    }
+    checkLora(adapter, (Lora.Config) adapter.config().method(), problems);
+    boolean replaces =
+        adapter.parts().parameters().keySet().stream()
+            .anyMatch(name -> !adapter.report().saved().contains(module(name)));
+    if (adapter.config().bias() != Bias.NONE || replaces) {
+      problems.add(
+          adapter
+              + ": replaces biases or embeddings of the base outside of modules_to_save; PEFT, too,"
+              + " has no place for them in the result");
+    }
+  }
+
+  private static void checkLora(Adapter adapter, Lora.Config lora, List<String> problems) {
+    if (lora.dora()) {
+      problems.add(adapter + ": use_dora: its magnitudes are of its own change and not additive");
+    }
+    if (lora.correction() != BaseCorrection.NONE) {
+      problems.add(
+          adapter
+              + ": "
+              + lora.correction()
+              + " also changes the base's weights, which the result could not do");
+    }
+    if (lora.bias()) {
+      problems.add(adapter + ": lora_bias: PEFT leaves it out of the result");
+    }
+    if (!lora.trainableTokens().isEmpty()) {
+      problems.add(
+          adapter + ": trainable_token_indices: rows in place of the base's have no factors");
+    }
+  }
+
+  private void checkBrought(Adapter one, Adapter other, List<String> problems) {
+    if (one == other) {
+      return;
+    }
+    for (String path : saved(one)) {
+      if (saved(other).contains(path)) {
+        List<String> both = Stream.of(one, other).map(Adapter::toString).sorted().toList();
+        problems.add(
+            path
+                + ": both "
+                + String.join(" and ", both)
+                + " bring it in modules_to_save, and PEFT combines no such modules");
+      } else if (changes(other, path)) {
+        problems.add(
+            path
+                + ": "
+                + one
+                + " brings it in modules_to_save and "
+                + other
+                + " changes it; an adapter does one or the other");
+      }
+    }
+  }
+
+  /** Modules that a member brings whole. */
+  Set<String> saved(Adapter adapter) {
+    return adapter.report().saved();
+  }
+
+  private boolean changes(Adapter adapter, String path) {
+    return adapter.parts().linears().containsKey(path)
+        || adapter.parts().embeddings().containsKey(path);
+  }
+
+  private static String module(String parameter) {
+    return parameter.substring(0, parameter.lastIndexOf('.'));
+  }
+
+  AdapterConfig first() {
+    return list.get(0).adapter().config();
+  }
+}
