@@ -31,7 +31,7 @@ import java.util.stream.LongStream;
 
 /**
  * One LoRA made of several, by PEFT's {@code add_weighted_adapter}: in float32, on every module
- * that a member changes.
+ * that a member changes, whether the task runs it or not.
  *
  * <p>It differs from PEFT where PEFT loses something: {@code use_rslora} is not taken over from the
  * first member, which scales the result by √r'; a head that one member brings comes along, where
@@ -66,7 +66,7 @@ public final class WeightedAdapter {
     this.root = root;
     this.owner = owner;
     Map<Module, List<Share>> all = new LinkedHashMap<>();
-    for (Module module : base.all()) {
+    for (Module module : modules()) {
       List<Share> shares = shares(module);
       if (!shares.isEmpty()) {
         all.put(module, shares);
@@ -82,6 +82,10 @@ public final class WeightedAdapter {
     for (Member member : members.list()) {
       Map<String, NDArray> brought = member.adapter().parts().parameters();
       brought.forEach((name, array) -> put(name, inFloat32(asStored(name, array))));
+      members
+          .idle(member.adapter())
+          .parameters()
+          .forEach((name, array) -> put(name, inFloat32(array)));
     }
   }
 
@@ -89,14 +93,20 @@ public final class WeightedAdapter {
    * Makes it.
    *
    * @param members each with its weight, of any sign
+   * @param idle of members that have tensors for modules which the task does not run
    * @param hasHead whether the members were trained on a model with a head, and so how PEFT names
    *     their modules
    * @param owner of the arrays made
    * @throws IllegalArgumentException where a member cannot be combined, with every reason
    */
   public static WeightedAdapter of(
-      List<Member> members, Combination how, BaseModules base, boolean hasHead, NDManager owner) {
-    WeightedMembers checked = new WeightedMembers(members);
+      List<Member> members,
+      Map<Adapter, IdleModules> idle,
+      Combination how,
+      BaseModules base,
+      boolean hasHead,
+      NDManager owner) {
+    WeightedMembers checked = new WeightedMembers(members, idle);
     checked.check();
     String root = "base_model.model." + (hasHead ? base.prefix() + "." : "");
     return new WeightedAdapter(checked, method(checked, how), base, root, owner);
@@ -106,11 +116,26 @@ public final class WeightedAdapter {
     return new WeightedLora(members, how);
   }
 
+  /** In the order in which PEFT meets them. */
+  private List<Module> modules() {
+    List<Module> modules = new ArrayList<>(base.all());
+    Set<String> unknown = new TreeSet<>();
+    members
+        .list()
+        .forEach(member -> unknown.addAll(members.idle(member.adapter()).linears().keySet()));
+    modules.forEach(module -> unknown.remove(module.path()));
+    unknown.forEach(path -> modules.add(IdleModules.unknown(path)));
+    return modules;
+  }
+
   private List<Share> shares(Module module) {
     List<Share> shares = new ArrayList<>();
     for (Member member : members.list()) {
       Adapter adapter = member.adapter();
       LinearAdapter linear = adapter.parts().linears().get(module.path());
+      if (linear == null) {
+        linear = members.idle(adapter).linears().get(module.path());
+      }
       EmbeddingAdapter table = adapter.parts().embeddings().get(module.path());
       if (linear != null || table != null) {
         shares.add(new Share(adapter, member.weight(), linear, table));

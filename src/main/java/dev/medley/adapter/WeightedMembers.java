@@ -5,11 +5,17 @@ import dev.medley.adapter.MixedSet.Member;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 
-/** Adapters to be made one, and what keeps them from it. */
-record WeightedMembers(List<Member> list) {
+/**
+ * Adapters to be made one, and what keeps them from it.
+ *
+ * @param idle of members that have tensors for modules which the task does not run
+ */
+record WeightedMembers(List<Member> list, Map<Adapter, IdleModules> idle) {
 
   /** Throws IllegalArgumentException with every reason why they cannot be combined. */
   void check() {
@@ -97,18 +103,26 @@ record WeightedMembers(List<Member> list) {
     }
   }
 
-  /** Modules that a member brings whole. */
+  /** Modules that a member brings whole, whether the task runs them or not. */
   Set<String> saved(Adapter adapter) {
-    return adapter.report().saved();
+    Set<String> saved = new TreeSet<>(adapter.report().saved());
+    saved.addAll(idle(adapter).saved());
+    return saved;
   }
 
   private boolean changes(Adapter adapter, String path) {
     return adapter.parts().linears().containsKey(path)
-        || adapter.parts().embeddings().containsKey(path);
+        || adapter.parts().embeddings().containsKey(path)
+        || idle(adapter).linears().containsKey(path);
   }
 
   private static String module(String parameter) {
     return parameter.substring(0, parameter.lastIndexOf('.'));
+  }
+
+  /** What a member has for modules that the task does not run. */
+  IdleModules idle(Adapter adapter) {
+    return idle.getOrDefault(adapter, IdleModules.NONE);
   }
 
   AdapterConfig first() {

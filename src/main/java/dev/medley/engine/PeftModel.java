@@ -10,6 +10,7 @@ import dev.medley.adapter.BaseModules;
 import dev.medley.adapter.BaseModules.Module;
 import dev.medley.adapter.BaseModules.Place;
 import dev.medley.adapter.Combination;
+import dev.medley.adapter.IdleModules;
 import dev.medley.adapter.MixedSet;
 import dev.medley.adapter.WeightedAdapter;
 import dev.medley.engine.AdapterStore.Lease;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -477,7 +479,8 @@ public final class PeftModel implements AutoCloseable {
   /**
    * Makes one LoRA of several and loads it; it does not become active. It is a PEFT adapter like
    * any other, which {@link #savePretrained} keeps. What differs from PEFT: {@link
-   * WeightedAdapter}. Members count as they are in memory, in the precision of the run.
+   * WeightedAdapter}. Members count as they are in memory, in the precision of the run; what they
+   * have for modules that the task does not run, such as a pooler, is combined as well.
    *
    * @param members names, at least one; of one alone it is the linear combination
    * @param weights one for each, of any sign
@@ -502,14 +505,16 @@ public final class PeftModel implements AutoCloseable {
     BaseModules modules = base.model().modules();
     Path folder = null;
     try (NDManager scratch = base.owner().newSubManager()) {
-      WeightedAdapter made =
-          WeightedAdapter.of(
-              weighted, how, modules, members.stream().anyMatch(this::hasHead), scratch);
+      Map<Adapter, IdleModules> idle = idle(members, scratch);
+      boolean hasHead = members.stream().anyMatch(this::hasHead);
+      WeightedAdapter made = WeightedAdapter.of(weighted, idle, how, modules, hasHead, scratch);
       folder = Files.createTempDirectory("medley-adapter-");
       made.write(folder);
       AdapterSource source = AdapterSource.of(folder.toString());
       for (String member : members) {
-        if (adapters.get(member).adapter().bringsLabels(modules)) {
+        Adapter adapter = adapters.get(member).adapter();
+        IdleModules own = idle.get(adapter);
+        if (adapter.bringsLabels(modules) || own != null && own.bringLabels(modules)) {
           AdapterSource head = adapters.get(member).source;
           source = AdapterSource.of(folder.toString(), head.labels());
           if (head.labelsJson() != null) {
@@ -525,6 +530,23 @@ public final class PeftModel implements AutoCloseable {
       deleteQuietly(folder);
       throw e;
     }
+  }
+
+  /** Of those members that have tensors for modules which the task does not run. */
+  private Map<Adapter, IdleModules> idle(List<String> members, NDManager owner) {
+    Map<Adapter, IdleModules> idle = new HashMap<>();
+    for (String member : new TreeSet<>(members)) {
+      Adapter adapter = adapters.get(member).adapter();
+      if (!adapter.report().idleKeys().isEmpty()) {
+        AdapterSource source = adapters.get(member).source;
+        SavedAdapter.checkUnchanged(source, storage);
+        try (Checkpoint file = Checkpoint.open(storage, source.location(), "adapter_model")) {
+          BaseModules modules = base.model().modules();
+          idle.put(adapter, IdleModules.read(adapter, file, modules, base.precision(), owner));
+        }
+      }
+    }
+    return idle;
   }
 
   private static void deleteQuietly(Path folder) {

@@ -28,12 +28,7 @@ record SavedAdapter(Storage storage, AdapterSource source, Path folder) {
    * would get its labels, or the model the adapter's.
    */
   void check() {
-    source.checkUnchanged(storage);
-    if (!source.weightsVersion(storage).equals(source.version())) {
-      throw new LoadException(
-          source.location().toString(),
-          "its weights have changed since they were loaded; load the adapter again");
-    }
+    checkUnchanged(source, storage);
     try {
       if (!staysAsItIs() && Files.exists(folder.resolve("config.json")) && !isAnAdapters()) {
         throw new IllegalArgumentException(
@@ -43,6 +38,16 @@ record SavedAdapter(Storage storage, AdapterSource source, Path folder) {
       }
     } catch (IOException e) {
       throw PeftModel.unwritable(folder, e);
+    }
+  }
+
+  /** Throws LoadException where an adapter's files are not those that were loaded. */
+  static void checkUnchanged(AdapterSource source, Storage storage) {
+    source.checkUnchanged(storage);
+    if (!source.weightsVersion(storage).equals(source.version())) {
+      throw new LoadException(
+          source.location().toString(),
+          "its weights have changed since they were loaded; load the adapter again");
     }
   }
 

@@ -2,6 +2,7 @@ package dev.medley.engine;
 
 import static dev.medley.Close.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -18,15 +19,21 @@ import dev.medley.io.Storage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** {@code add_weighted_adapter} over several bases, against PEFT. */
@@ -40,7 +47,6 @@ class WeightedAdapterTest {
     long seed = all.get("seed").asLong();
     return StreamSupport.stream(all.get("calls").spliterator(), false)
         .filter(call -> call.has("combination_type"))
-        .filter(call -> !call.get("name").asText().startsWith("idle"))
         .map(call -> Arguments.of(call.get("name").asText(), call, seed));
   }
 
@@ -129,5 +135,120 @@ class WeightedAdapterTest {
 
   private static List<String> ends(List<String> paths) {
     return paths.stream().map(WeightedAdapterTest::end).toList();
+  }
+
+  // Modules that the task does not run
+
+  /** What is made under a task that runs less of the model is the same adapter. */
+  @ParameterizedTest
+  @CsvSource({
+    "models/bert-sequence, verbs/adapters/head, verbs/adapters/math",
+    "models/bert-sequence, models/bert-sequence/adapters/all-linear, verbs/adapters/math",
+    "models/bert-sequence, models/bert-sequence/adapters/pooler-saved, verbs/adapters/math",
+    "models/roberta-sequence, models/roberta-sequence/adapters/qv-head,"
+        + " models/roberta-sequence/adapters/qv-head",
+  })
+  void whatTheTaskDoesNotRunIsCombinedAll(
+      String base, String one, String other, @TempDir Path folder) throws IOException {
+    List<String> members = List.of(one, other);
+    List<String> files = new ArrayList<>();
+    for (Task task : List.of(LOGITS, FeatureExtraction.AUTO)) {
+      try (PeftModel model = load(base, folder, task, members)) {
+        List<Double> weights = List.of(0.7, -0.4);
+        model.addWeightedAdapter(ends(members), weights, "merged", CAT);
+        model.savePretrained(folder.resolve(task.pipeline()), "merged");
+        files.add(folder.resolve(task.pipeline()) + "/merged");
+      }
+    }
+    assertThat(Path.of(files.get(1), "adapter_model.safetensors"))
+        .hasSameBinaryContentAs(Path.of(files.get(0), "adapter_model.safetensors"));
+    assertThat(Path.of(files.get(1), "adapter_config.json"))
+        .hasSameBinaryContentAs(Path.of(files.get(0), "adapter_config.json"));
+  }
+
+  /** A head that this base's code does not know, and the labels that go with it. */
+  @Test
+  void headOfAnotherTaskComesAlongWithItsLabels(@TempDir Path folder) throws IOException {
+    Path member = Files.createDirectory(folder.resolve("member"));
+    Path head = Fixtures.path("models/roberta/adapters/token-head");
+    for (String file : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(head.resolve(file), member.resolve(file));
+    }
+    String labels = "{\"id2label\": {\"0\": \"O\", \"1\": \"PER\", \"2\": \"LOC\"}}";
+    Files.writeString(member.resolve("config.json"), labels);
+    String base = Fixtures.path("models/roberta").toString();
+    try (PeftModel model =
+        PeftModel.fromPretrained(base, FeatureExtraction.AUTO, member.toString(), "head")) {
+      model.addWeightedAdapter(List.of("head"), List.of(1.0), "merged");
+      model.savePretrained(folder, "merged");
+    }
+    assertThat(headers(folder.resolve("merged"))).isEqualTo(headers(head));
+    assertThat(folder.resolve("merged/config.json")).hasContent(labels);
+  }
+
+  private static Set<String> headers(Path folder) {
+    return Checkpoint.headers(Storage.standard(), Location.of(folder.toString()), "adapter_model")
+        .values()
+        .stream()
+        .map(tensor -> tensor.name() + " " + Arrays.toString(tensor.shape()))
+        .collect(Collectors.toSet());
+  }
+
+  @Test
+  void moduleThatIsBroughtAndChangedIsRefused(@TempDir Path folder) throws IOException {
+    List<String> members = List.of("all", "pooler");
+    try (PeftModel model = load("models/bert", folder, FeatureExtraction.AUTO, members)) {
+      assertThatThrownBy(() -> model.addWeightedAdapter(members, List.of(1.0, 1.0), "new", CAT))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "add_weighted_adapter: pooler.dense: pooler brings it in modules_to_save and all"
+                  + " changes it; an adapter does one or the other");
+      assertThat(model.peftConfig()).containsOnlyKeys("all", "pooler");
+    }
+  }
+
+  /** PEFT writes the base's own weight of a head that is targeted. */
+  @Test
+  void weightOfTheBaseThatTheTaskDoesNotRunIsRefused(@TempDir Path folder) throws IOException {
+    String member = "decoders/llama/adapters/lora-head";
+    try (PeftModel model =
+        load("decoders/llama", folder, FeatureExtraction.AUTO, List.of(member))) {
+      assertThatThrownBy(() -> model.addWeightedAdapter(List.of("lora-head"), List.of(1.0), "new"))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "add_weighted_adapter: lora-head has tensors for modules that this task does not run;"
+                  + " load the base with the task that the adapter was trained for, CAUSAL_LM:\n"
+                  + "  base_model.model.lm_head.base_layer.weight: it has no place in a"
+                  + " combination");
+      assertThat(model.peftConfig()).containsOnlyKeys("lora-head");
+    }
+  }
+
+  @Test
+  void fileThatHasChangedIsNotReadAgain(@TempDir Path folder) throws IOException {
+    Path own = Files.createDirectory(folder.resolve("own"));
+    for (String file : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(Fixtures.path("verbs/others/bert/all").resolve(file), own.resolve(file));
+    }
+    String base = Fixtures.path("models/bert").toString();
+    try (PeftModel model =
+        PeftModel.fromPretrained(base, FeatureExtraction.AUTO, own.toString(), "own")) {
+      FileTime past = FileTime.from(Instant.EPOCH);
+      Files.setLastModifiedTime(own.resolve("adapter_model.safetensors"), past);
+      assertThatThrownBy(() -> model.addWeightedAdapter(List.of("own"), List.of(1.0), "new"))
+          .hasMessage(
+              own + ": its weights have changed since they were loaded; load the adapter again");
+    }
+  }
+
+  @Test
+  void nothingIsLeftOfWhatIsRead(@TempDir Path folder) throws IOException {
+    List<String> members = List.of("all", "all2");
+    try (PeftModel model = load("models/bert", folder, FeatureExtraction.AUTO, members)) {
+      int before = model.nativeArrays();
+      model.addWeightedAdapter(members, List.of(0.5, 0.5), "new", CAT);
+      model.deleteAdapter("new");
+      assertThat(model.nativeArrays()).isEqualTo(before);
+    }
   }
 }

@@ -234,7 +234,8 @@ class AdaptedDecoderTest {
     try (NDManager scratch = owner.newSubManager()) {
       Adapter whole = adapter(base, name);
       List<Member> halves = Collections.nCopies(2, new Member(whole, 0.5));
-      WeightedAdapter.of(halves, CAT, fixture.model().modules(), true, scratch).write(folder);
+      WeightedAdapter.of(halves, Map.of(), CAT, fixture.model().modules(), true, scratch)
+          .write(folder);
       Adapter made = fixture.adapter(Location.of(folder.toString()), name);
       assertThat(made.report().saved()).isEqualTo(whole.report().saved());
       List<long[]> rows = rows(base);
@@ -246,7 +247,8 @@ class AdaptedDecoderTest {
   void rowsInPlaceOfTheBasesAreNotCombined() {
     DecoderFixture llama = fixture("llama");
     List<Member> one = List.of(member(adapter("llama", "lora-tokens")));
-    assertThatThrownBy(() -> WeightedAdapter.of(one, CAT, llama.model().modules(), true, owner))
+    assertThatThrownBy(
+            () -> WeightedAdapter.of(one, Map.of(), CAT, llama.model().modules(), true, owner))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "add_weighted_adapter: lora-tokens: trainable_token_indices: rows in place of the"
