@@ -74,18 +74,28 @@ public final class WeightedAdapter {
       }
     }
     method.begin(all);
+    boolean isNothing = true;
     for (var entry : all.entrySet()) {
       Module module = entry.getKey();
       Map<String, NDArray> made = method.combine(module, entry.getValue(), owner);
+      isNothing &= !module.place().isRun() || method.isNothing(made);
       made.forEach((name, array) -> put(module.parameter(name), array));
     }
     for (Member member : members.list()) {
       Map<String, NDArray> brought = member.adapter().parts().parameters();
+      isNothing &= brought.isEmpty();
       brought.forEach((name, array) -> put(name, inFloat32(asStored(name, array))));
       members
           .idle(member.adapter())
           .parameters()
           .forEach((name, array) -> put(name, inFloat32(array)));
+    }
+    if (isNothing) {
+      throw new IllegalArgumentException(
+          "add_weighted_adapter: "
+              + members
+              + " would change nothing that this task runs: every module comes out as the base's;"
+              + " choose other weights, or another density or svd_clamp");
     }
   }
 
@@ -97,7 +107,8 @@ public final class WeightedAdapter {
    * @param hasHead whether the members were trained on a model with a head, and so how PEFT names
    *     their modules
    * @param owner of the arrays made
-   * @throws IllegalArgumentException where a member cannot be combined, with every reason
+   * @throws IllegalArgumentException where a member cannot be combined, with every reason, and
+   *     where the result is zero or not finite
    */
   public static WeightedAdapter of(
       List<Member> members,
@@ -145,6 +156,7 @@ public final class WeightedAdapter {
   }
 
   private void put(String name, NDArray array) {
+    members.checkFinite(name, array);
     tensors.put(key(name), array);
   }
 

@@ -122,6 +122,7 @@ final class WeightedLora implements WeightedMethod {
       } else if (how.type().svd) {
         boolean isTurned = isTable || module.kind() == Kind.CONV1D;
         NDArray delta = delta(factors, isTurned, scratch); // [out, in]
+        members.checkFinite(module.path(), delta); // no SVD of others
         long kept = Math.min(rank, Math.min(delta.getShape().get(0), delta.getShape().get(1)));
         a = mine(scratch, Kernels.largest(delta, kept)); // [kept, in]
         b = mine(scratch, Kernels.linear(delta, a, null)); // [out, kept]
@@ -229,6 +230,11 @@ final class WeightedLora implements WeightedMethod {
   private static NDArray mine(NDManager manager, NDArray array) {
     array.attach(manager);
     return array;
+  }
+
+  @Override
+  public boolean isNothing(Map<String, NDArray> tensors) {
+    return tensors.values().stream().anyMatch(Kernels::isZero);
   }
 
   @Override

@@ -1,13 +1,16 @@
 package dev.medley.adapter;
 
+import ai.djl.ndarray.NDArray;
 import dev.medley.adapter.AdapterConfig.Bias;
 import dev.medley.adapter.MixedSet.Member;
+import dev.medley.tensor.Kernels;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -127,5 +130,22 @@ record WeightedMembers(List<Member> list, Map<Adapter, IdleModules> idle) {
 
   AdapterConfig first() {
     return list.get(0).adapter().config();
+  }
+
+  /** Throws IllegalArgumentException where an array of the result is not finite. */
+  void checkFinite(String name, NDArray array) {
+    if (!Kernels.isFinite(array)) {
+      throw new IllegalArgumentException(
+          "add_weighted_adapter: "
+              + this
+              + " is NaN or infinite at "
+              + name
+              + "; expected weights with which it is finite in float32");
+    }
+  }
+
+  @Override
+  public String toString() {
+    return list.stream().map(Member::toString).collect(Collectors.joining("+"));
   }
 }

@@ -32,6 +32,9 @@ interface WeightedMethod {
    */
   Map<String, NDArray> combine(Module module, List<Share> shares, NDManager owner);
 
+  /** Whether a module with these tensors would do what the base's does. */
+  boolean isNothing(Map<String, NDArray> tensors);
+
   /** Puts what the result has of its own into the config of the first member. */
   void configure(ObjectNode json);
 }

@@ -485,8 +485,9 @@ public final class PeftModel implements AutoCloseable {
    * @param members names, at least one; of one alone it is the linear combination
    * @param weights one for each, of any sign
    * @param name of the new adapter
-   * @throws IllegalArgumentException for names and weights that do not fit, and members that cannot
-   *     be combined, with every reason
+   * @throws IllegalArgumentException for names and weights that do not fit, members that cannot be
+   *     combined, with every reason, and weights that make a result of zeros or one that is not
+   *     finite
    */
   public void addWeightedAdapter(
       List<String> members, List<Double> weights, String name, Combination how) {
@@ -523,6 +524,15 @@ public final class PeftModel implements AutoCloseable {
         }
       }
       load(source, name, folder);
+    } catch (LoadException e) {
+      if (folder == null) {
+        throw e; // of a member
+      }
+      deleteQuietly(folder);
+      String made =
+          weighted.stream().map(MixedSet.Member::toString).collect(Collectors.joining("+"));
+      throw new IllegalArgumentException(
+          "add_weighted_adapter: " + e.getMessage().replace(folder.toString(), made), e);
     } catch (IOException e) {
       deleteQuietly(folder);
       throw new UncheckedIOException("the combined adapter could not be written", e);

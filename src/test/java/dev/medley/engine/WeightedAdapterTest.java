@@ -16,6 +16,7 @@ import dev.medley.engine.TextClassification.Function;
 import dev.medley.io.Checkpoint;
 import dev.medley.io.Location;
 import dev.medley.io.Storage;
+import dev.medley.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -249,6 +250,49 @@ class WeightedAdapterTest {
       model.addWeightedAdapter(members, List.of(0.5, 0.5), "new", CAT);
       model.deleteAdapter("new");
       assertThat(model.nativeArrays()).isEqualTo(before);
+    }
+  }
+
+  // Results that are of no use
+
+  @ParameterizedTest
+  @CsvSource({"svd", "linear", "cat"})
+  void weightsThatLeaveNothingAreNamed(String type, @TempDir Path folder) throws IOException {
+    String math = "verbs/adapters/math";
+    String polite = "verbs/adapters/polite";
+    List<String> members = List.of(math, polite);
+    try (PeftModel model = load("models/bert-sequence", folder, LOGITS, members)) {
+      Combination how = Combination.of(Type.of(type));
+      List<Double> zeros = List.of(0.0, 0.0);
+      assertThatThrownBy(() -> model.addWeightedAdapter(ends(members), zeros, "new", how))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "add_weighted_adapter: 0.0*math+0.0*polite would change nothing that this task runs:"
+                  + " every module comes out as the base's; choose other weights, or another"
+                  + " density or svd_clamp");
+      List<Double> huge = List.of(1.0, 1e300);
+      assertThatThrownBy(() -> model.addWeightedAdapter(ends(members), huge, "new", how))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageMatching(
+              "add_weighted_adapter: math\\+1\\.0E300\\*polite is NaN or infinite at"
+                  + " encoder\\.layer\\.0\\.attention\\.self\\.query[.a-zA-Z_]*; expected weights"
+                  + " with which it is finite in float32");
+    }
+  }
+
+  /** Under half precision a result may be finite as it is stored and not as it is used. */
+  @Test
+  void resultThatDoesNotFitThePrecisionIsNamedByItsMembers(@TempDir Path folder) {
+    EngineSpec spec =
+        EngineSpec.of(Fixtures.path("models/bert").toString(), FeatureExtraction.AUTO, Map.of())
+            .with(Precision.FLOAT16);
+    List<String> members = List.of("all", "all2");
+    try (PeftModel model = load(spec, "bert", members)) {
+      assertThatThrownBy(() -> model.addWeightedAdapter(members, List.of(1e6, 1.0), "new", CAT))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("add_weighted_adapter: new: 1000000.0*all+all2: 18 problems:")
+          .hasMessageContaining("expected finite numbers, found NaN or infinity");
+      assertThat(model.peftConfig()).containsOnlyKeys("all", "all2");
     }
   }
 }
