@@ -43,7 +43,7 @@ public final class IdleModules {
   public static IdleModules read(
       Adapter adapter, Checkpoint file, BaseModules base, Precision precision, NDManager owner) {
     AdapterType type = adapter.config().type();
-    if (type != AdapterType.LORA) {
+    if (type != AdapterType.LORA && type != AdapterType.IA3) {
       return NONE; // no other is combined
     }
     Map<String, TensorInfo> tensors = new TreeMap<>();
@@ -101,7 +101,8 @@ public final class IdleModules {
         return module.shape();
       }
     }
-    return new long[] {size(params, "B", 0), size(params, "A", 1)};
+    long[] l = params.shape("ia3_l"); // [out, 1] or [1, in]
+    return l == null ? new long[] {size(params, "B", 0), size(params, "A", 1)} : l;
   }
 
   private static long size(Weights params, String factor, int axis) {

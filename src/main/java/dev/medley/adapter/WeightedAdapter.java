@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.medley.adapter.BaseModules.Kind;
 import dev.medley.adapter.BaseModules.Module;
+import dev.medley.adapter.Combination.Type;
 import dev.medley.adapter.MixedSet.Member;
 import dev.medley.adapter.WeightedMethod.Share;
 import dev.medley.io.SafetensorsWriter;
@@ -30,8 +31,8 @@ import java.util.TreeSet;
 import java.util.stream.LongStream;
 
 /**
- * One LoRA made of several, by PEFT's {@code add_weighted_adapter}: in float32, on every module
- * that a member changes, whether the task runs it or not.
+ * One LoRA or (IA)³ made of several, by PEFT's {@code add_weighted_adapter}: in float32, on every
+ * module that a member changes, whether the task runs it or not.
  *
  * <p>It differs from PEFT where PEFT loses something: {@code use_rslora} is not taken over from the
  * first member, which scales the result by √r'; a head that one member brings comes along, where
@@ -102,8 +103,10 @@ public final class WeightedAdapter {
   /**
    * Makes it.
    *
-   * @param members each with its weight, of any sign
+   * @param members of one type, LORA or IA3, each with its weight, of any sign
    * @param idle of members that have tensors for modules which the task does not run
+   * @param how null for what the type's {@code add_weighted_adapter} does by default; IA3's takes
+   *     no arguments
    * @param hasHead whether the members were trained on a model with a head, and so how PEFT names
    *     their modules
    * @param owner of the arrays made
@@ -124,7 +127,14 @@ public final class WeightedAdapter {
   }
 
   private static WeightedMethod method(WeightedMembers members, Combination how) {
-    return new WeightedLora(members, how);
+    if (members.first().type() == AdapterType.LORA) {
+      return new WeightedLora(members, how == null ? Combination.of(Type.SVD) : how);
+    }
+    if (how != null) {
+      throw new IllegalArgumentException(
+          "combination_type: expected none for IA3, whose vectors are added up, got " + how.type());
+    }
+    return new WeightedIa3();
   }
 
   /** In the order in which PEFT meets them. */

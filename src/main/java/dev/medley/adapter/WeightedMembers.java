@@ -9,6 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -34,9 +35,23 @@ record WeightedMembers(List<Member> list, Map<Adapter, IdleModules> idle) {
         checkBrought(one.adapter(), other.adapter(), problems);
       }
     }
+    checkTypes(problems);
     if (!problems.isEmpty()) {
       throw new IllegalArgumentException(
           "add_weighted_adapter: " + String.join("\n  ", new LinkedHashSet<>(problems)));
+    }
+  }
+
+  private void checkTypes(List<String> problems) {
+    Map<AdapterType, Set<String>> types = new TreeMap<>();
+    for (Member member : list) {
+      Adapter adapter = member.adapter();
+      types
+          .computeIfAbsent(adapter.config().type(), type -> new TreeSet<>())
+          .add(adapter.toString());
+    }
+    if (types.size() > 1 && problems.isEmpty()) {
+      problems.add("expected members of one type, found " + types);
     }
   }
 
@@ -46,11 +61,13 @@ record WeightedMembers(List<Member> list, Map<Adapter, IdleModules> idle) {
       problems.add(adapter + ": expected a finite weight, got " + member.weight());
     }
     AdapterType type = adapter.config().type();
-    if (type != AdapterType.LORA) {
-      problems.add(adapter + ": expected LORA, found " + type + ", which has no factors");
+    if (type == AdapterType.LORA) {
+      checkLora(adapter, (Lora.Config) adapter.config().method(), problems);
+    } else if (type != AdapterType.IA3) {
+      problems.add(
+          adapter + ": expected LORA or IA3, found " + type + ", of which PEFT combines none");
       return;
     }
-    checkLora(adapter, (Lora.Config) adapter.config().method(), problems);
     boolean replaces =
         adapter.parts().parameters().keySet().stream()
             .anyMatch(name -> !adapter.report().saved().contains(module(name)));

@@ -471,9 +471,14 @@ public final class PeftModel implements AutoCloseable {
     }
   }
 
-  /** Combines adapters by SVD, which is PEFT's default. */
+  /**
+   * Combines adapters as PEFT does where nothing else is said: LoRAs by SVD, and (IA)³, whose
+   * vectors PEFT adds up, in the one way that there is.
+   *
+   * @see #addWeightedAdapter(List, List, String, Combination)
+   */
   public void addWeightedAdapter(List<String> members, List<Double> weights, String name) {
-    addWeightedAdapter(members, weights, name, Combination.of(Combination.Type.SVD));
+    combine(members, weights, name, null);
   }
 
   /**
@@ -491,6 +496,10 @@ public final class PeftModel implements AutoCloseable {
    */
   public void addWeightedAdapter(
       List<String> members, List<Double> weights, String name, Combination how) {
+    combine(members, weights, name, given(how, "combination"));
+  }
+
+  private void combine(List<String> members, List<Double> weights, String name, Combination how) {
     checkNew(name);
     checkLoaded(members);
     if (members.size() != given(weights, "weights").size()) {

@@ -921,7 +921,8 @@ class PeftModelTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "math,oft | cat | add_weighted_adapter: oft: expected LORA, found OFT, which has no factors",
+        "math,oft | cat | add_weighted_adapter: oft: expected LORA or IA3, found OFT, of which PEFT"
+            + " combines none",
         "math,dora | cat | add_weighted_adapter: dora: use_dora: its magnitudes are of its own"
             + " change and not additive",
         "math,pissa | cat | add_weighted_adapter: pissa: PISSA also changes the base's weights,"

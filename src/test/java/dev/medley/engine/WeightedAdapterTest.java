@@ -24,6 +24,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -47,7 +48,6 @@ class WeightedAdapterTest {
     JsonNode all = json("verbs/weighted_others.json");
     long seed = all.get("seed").asLong();
     return StreamSupport.stream(all.get("calls").spliterator(), false)
-        .filter(call -> call.has("combination_type"))
         .map(call -> Arguments.of(call.get("name").asText(), call, seed));
   }
 
@@ -68,7 +68,11 @@ class WeightedAdapterTest {
     Task task = base.endsWith("-sequence") ? LOGITS : FeatureExtraction.AUTO;
 
     try (PeftModel model = load(base, folder, task, members)) {
-      model.addWeightedAdapter(ends(members), weights, "merged", combination(call, seed));
+      if (call.has("combination_type")) {
+        model.addWeightedAdapter(ends(members), weights, "merged", combination(call, seed));
+      } else {
+        model.addWeightedAdapter(ends(members), weights, "merged");
+      }
       model.savePretrained(folder, "merged");
     }
 
@@ -146,17 +150,23 @@ class WeightedAdapterTest {
     "models/bert-sequence, verbs/adapters/head, verbs/adapters/math",
     "models/bert-sequence, models/bert-sequence/adapters/all-linear, verbs/adapters/math",
     "models/bert-sequence, models/bert-sequence/adapters/pooler-saved, verbs/adapters/math",
+    "models/bert-sequence, verbs/others/bert-sequence/ia3-head, verbs/others/bert-sequence/ia3",
     "models/roberta-sequence, models/roberta-sequence/adapters/qv-head,"
         + " models/roberta-sequence/adapters/qv-head",
   })
   void whatTheTaskDoesNotRunIsCombinedAll(
       String base, String one, String other, @TempDir Path folder) throws IOException {
+    boolean ia3 = one.contains("ia3");
     List<String> members = List.of(one, other);
     List<String> files = new ArrayList<>();
     for (Task task : List.of(LOGITS, FeatureExtraction.AUTO)) {
       try (PeftModel model = load(base, folder, task, members)) {
         List<Double> weights = List.of(0.7, -0.4);
-        model.addWeightedAdapter(ends(members), weights, "merged", CAT);
+        if (ia3) {
+          model.addWeightedAdapter(ends(members), weights, "merged");
+        } else {
+          model.addWeightedAdapter(ends(members), weights, "merged", CAT);
+        }
         model.savePretrained(folder.resolve(task.pipeline()), "merged");
         files.add(folder.resolve(task.pipeline()) + "/merged");
       }
@@ -253,6 +263,63 @@ class WeightedAdapterTest {
     }
   }
 
+  // (IA)³
+
+  @Test
+  void combinedVectorsDoWhatTheirSumDoes(@TempDir Path folder) throws IOException {
+    String base = "models/bert-sequence";
+    List<String> texts = List.of("the quick brown fox", "hello");
+    List<String> one = Collections.nCopies(2, "ia3");
+    try (PeftModel model = load(base, folder, LOGITS, List.of("ia3"))) {
+      model.addWeightedAdapter(one, List.of(0.25, 0.75), "same");
+      model.addWeightedAdapter(one, List.of(0.25, 0.25), "half");
+      List<Result> results = model.run(texts, List.of("ia3", "ia3"));
+      assertThat(model.run(texts, List.of("same", "same"))).isEqualTo(results);
+      assertThat(model.run(texts, List.of("half", "half"))).isNotEqualTo(results);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "ia3,ia3-out | | add_weighted_adapter: encoder.layer.0.attention.output.dense: expected"
+            + " members that agree whether it is one of feedforward_modules, found [ia3] that name"
+            + " it and [ia3-out] that do not; one scales its input and the other its output",
+        "ia3,ia3-2 | cat | combination_type: expected none for IA3, whose vectors are added up,"
+            + " got cat",
+        "ia3,verbs/adapters/math | | add_weighted_adapter: expected members of one type, found"
+            + " {LORA=[math], IA3=[ia3]}",
+        "verbs/adapters/oft,verbs/adapters/math | | add_weighted_adapter: oft: expected LORA or"
+            + " IA3, found OFT, of which PEFT combines none",
+        "models/bert-sequence/adapters/dora,ia3-2 | | add_weighted_adapter: dora: use_dora: its"
+            + " magnitudes are of its own change and not additive",
+        "ia3,ia3-2 | other | adapter name: there is an adapter other already; delete it first, or"
+            + " choose another name",
+      })
+  void membersThatCannotBeCombinedAreRefused(
+      String names, String how, String message, @TempDir Path folder) throws IOException {
+    List<String> members = List.of(names.split(","));
+    List<Double> weights = List.of(1.0, 1.0);
+    try (PeftModel model = load("models/bert-sequence", folder, LOGITS, members)) {
+      if ("other".equals(how)) {
+        model.addWeightedAdapter(ends(members), weights, "other");
+      }
+      Set<String> before = Set.copyOf(model.peftConfig().keySet());
+      assertThatThrownBy(
+              () -> {
+                if (how == null || how.equals("other")) {
+                  model.addWeightedAdapter(ends(members), weights, "other");
+                } else {
+                  model.addWeightedAdapter(ends(members), weights, "other", CAT);
+                }
+              })
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(message);
+      assertThat(model.peftConfig().keySet()).isEqualTo(before);
+    }
+  }
+
   // Results that are of no use
 
   @ParameterizedTest
@@ -277,6 +344,18 @@ class WeightedAdapterTest {
               "add_weighted_adapter: math\\+1\\.0E300\\*polite is NaN or infinite at"
                   + " encoder\\.layer\\.0\\.attention\\.self\\.query[.a-zA-Z_]*; expected weights"
                   + " with which it is finite in float32");
+    }
+  }
+
+  @Test
+  void vectorsOfZerosAreNotNothing(@TempDir Path folder) throws IOException {
+    List<String> members = List.of("ia3-2");
+    try (PeftModel model = load("models/bert-sequence", folder, LOGITS, members)) {
+      model.addWeightedAdapter(members, List.of(0.0), "zeros"); // scales all by 0, as in PEFT
+      List<String> text = List.of("a dog");
+      assertThat(model.run(text, List.of("zeros"))).isNotEqualTo(model.run(text));
+      assertThatThrownBy(() -> model.addWeightedAdapter(members, List.of(1e39), "new"))
+          .hasMessageContaining("1.0E39*ia3-2 is NaN or infinite at encoder.layer.0");
     }
   }
 
