@@ -33,6 +33,8 @@ final class Example {
           Map.entry("adapters/math", head("bare-on-headed")),
           Map.entry("adapters/polite/v2", head("bare-on-headed")),
           Map.entry("adapters/polite", head("bare-on-headed")),
+          Map.entry("adapters/scaled", Fixtures.path("verbs/others/bert-sequence/ia3")),
+          Map.entry("adapters/scaled2", Fixtures.path("verbs/others/bert-sequence/ia3-2")),
           Map.entry("adapters/team/loha", head("loha-qv")),
           Map.entry("adapters/team/oft", head("oft-qv")),
           Map.entry("adapters/team/mood", head("bare-on-headed")),
