@@ -2,9 +2,11 @@ package dev.medley.adapter;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.medley.io.JsonObject;
 import dev.medley.tensor.Kernels;
+import dev.medley.tensor.Precision;
 import dev.medley.tensor.Weights;
 import java.util.Locale;
 import java.util.Set;
@@ -25,6 +27,8 @@ enum BaseCorrection {
 
   /** Of a column against the whole: float32 keeps seven digits. */
   private static final float LEAST = 1e-5f;
+
+  private static final float LEAST_OF_HALF = 5e-3f;
 
   /** From {@code init_lora_weights}, most values of which leave no trace, and kasa_config. */
   static BaseCorrection parse(JsonObject json) {
@@ -95,14 +99,18 @@ enum BaseCorrection {
    * @param a bᵀ·W [r, in], which begins with R
    */
   private static void checkDirections(NDArray a, long r) {
-    float[] values = a.toFloatArray();
+    float[] values;
+    try (NDArray wide = Kernels.to(a, Precision.FLOAT32)) {
+      values = wide.toFloatArray();
+    }
+    float least = a.getDataType() == DataType.FLOAT32 ? LEAST : LEAST_OF_HALF;
     int in = values.length / (int) r;
     float largest = 0;
     for (float value : values) {
       largest = Math.max(largest, Math.abs(value));
     }
     for (int i = 0; i < r; i++) {
-      if (Math.abs(values[i * in + i]) < LEAST * largest) {
+      if (Math.abs(values[i * in + i]) < least * largest) {
         throw new ArithmeticException(
             "OLoRA would take its part along the first columns of what is left of this weight, and"
                 + " column "
