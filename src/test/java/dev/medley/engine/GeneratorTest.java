@@ -4,8 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.medley.Fixtures;
 import dev.medley.engine.Prediction.Generation;
+import dev.medley.io.Checkpoint;
+import dev.medley.io.Location;
+import dev.medley.io.Storage;
+import dev.medley.io.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -229,19 +235,32 @@ class GeneratorTest {
     }
   }
 
+  /** An adapter's file with numbers that a scale makes infinite. */
+  private static byte[] large(Path adapter) throws IOException {
+    byte[] file = Files.readAllBytes(adapter.resolve("adapter_model.safetensors"));
+    ByteBuffer numbers = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    Location folder = Location.of(adapter.toString());
+    for (TensorInfo tensor :
+        Checkpoint.headers(Storage.standard(), folder, "adapter_model").values()) {
+      for (long at = tensor.begin(); at < tensor.begin() + tensor.bytes(); at += Float.BYTES) {
+        numbers.putFloat((int) at, numbers.getFloat((int) at) * 1e9f);
+      }
+    }
+    return file;
+  }
+
   /** A row whose numbers overflow leaves NaN where others' keys will be. */
   @Test
   void aRowThatOverflowsChangesNoOther() throws IOException {
     DecoderFolder.of("llama", folder);
     Path broken = Files.createDirectories(folder.resolve("broken"));
     Path lora = Fixtures.path("decoders/llama/adapters/lora");
-    Files.copy(
-        lora.resolve("adapter_model.safetensors"), broken.resolve("adapter_model.safetensors"));
+    Files.write(broken.resolve("adapter_model.safetensors"), large(lora));
     String config = Files.readString(lora.resolve("adapter_config.json"));
     assertThat(config).contains("\"lora_alpha\": ");
     Files.writeString(
         broken.resolve("adapter_config.json"),
-        config.replaceAll("\"lora_alpha\": \\d+", "\"lora_alpha\": 9e38"));
+        config.replaceAll("\"lora_alpha\": \\d+", "\"lora_alpha\": 1e30"));
     TextGeneration task = TextGeneration.AUTO.withMaxNewTokens(5);
     EngineSpec spec =
         EngineSpec.of(
