@@ -162,8 +162,8 @@ class InspectTest {
     assertThat(changed.out())
         .containsOnlyOnce("\n  adapter_model.safetensors  changed\n")
         .contains("\nMedley cannot load it:\n");
-    assertThat(changed.out().replaceAll("\\s+", " "))
-        .contains("lora/adapter_model.safetensors: sha256: expected 00000000");
+    assertThat(changed.out().replaceAll("\\s+", ""))
+        .contains("lora/adapter_model.safetensors:sha256:expected00000000");
 
     Files.writeString(file, text.replace("0.5", "0"));
     CommandLineRun unusable = CommandLineRun.of("inspect", set.toString());
