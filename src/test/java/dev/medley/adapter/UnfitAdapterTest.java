@@ -82,6 +82,10 @@ class UnfitAdapterTest {
           OFT  | table | "oft_block_size": 3   | table.oft_embedding_R.weight 2,3 | table.oft_embedding_R.weight: expected (3, 3), got (2, 3)
           SHIRA | lin  | "r": 2                | lin.shira_weight 43; lin.shira_indices 2,44 | lin.shira_weight: expected (44), got (43)
           SHIRA | lin  | "r": 2                | lin.shira_weight 44; lin.shira_indices 44,2 | lin.shira_indices: expected (2, 44), got (44, 2)
+          SHIRA | lin  | "r": 6                | lin.shira_weight 132; lin.shira_indices 2,132 | lin: r: expected at most 5, since no weight has more than its own places, found 6
+          LOHA | lin   | "r": 2, "alpha": 1e31 | lin.hada_w1_a 9,2            | lin: expected alpha over the rank to be at most 1.0E30, found 5.0E30; correct alpha
+          LOKR | lin   | "r": 2, "alpha": 1e31 | lin.lokr_w1 3,1              | lin: expected alpha over the rank to be at most 1.0E30, found 5.0E30; correct alpha
+          ADALORA | lin | "init_r": 2, "lora_alpha": 1e31 | lin.lora_A 2,13    | lin: expected alpha over the rank to be at most 1.0E30, found 4.999975000124999E30; correct alpha
           SHIRA | table | "r": 2               | table.shira_weight 52        | table: adapters of this type fit linear modules only
           ADALORA | lin | "init_r": 3          | lin.lora_A 3,13; lin.lora_E 3; lin.lora_B 9,3 | lin.lora_E: expected (3, 1), got (3)
           ADALORA | lin | "init_r": 3, "rank_pattern": {"lin.lora_E": [true, false, true]} | lin.lora_A 3,13; lin.lora_E 2,1; lin.lora_B 9,2 | lin.lora_A: expected (2, 13), got (3, 13)
@@ -116,6 +120,8 @@ class UnfitAdapterTest {
       textBlock =
           """
           OFT  | "r": 3                                | oft_block_size: expected an integer, found nothing
+          OFT  | "oft_block_size": 3, "num_cayley_neumann_terms": 101 | num_cayley_neumann_terms: expected at most 100, found 101
+          LORA | "init_lora_weights": "PiSSA"          | init_lora_weights: "PiSSA" is not supported
           ADALORA | "rank_pattern": [true]             | rank_pattern: expected lists by the name of a module's lora_E, found [true]
           ADALORA | "init_r": 2, "rank_pattern": {"lin.lora_E": [1, 0]}    | rank_pattern.lin.lora_E: expected a list of 2 booleans, one for each rank of init_r, found [1,0]
           ADALORA | "init_r": 3, "rank_pattern": {"lin.lora_E": [true]}    | rank_pattern.lin.lora_E: expected a list of 3 booleans, one for each rank of init_r, found [true]
