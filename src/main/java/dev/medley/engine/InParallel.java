@@ -30,6 +30,9 @@ public final class InParallel {
       items.forEach(item -> results.add(function.apply(item)));
       return results;
     }
+    if (Thread.currentThread().isInterrupted()) { // work that is done at once is not waited for
+      throw interrupted(null);
+    }
     List<R> results = new ArrayList<>(Collections.nCopies(items.size(), null));
     AtomicInteger next = new AtomicInteger();
     Callable<Void> worker =
@@ -47,7 +50,7 @@ public final class InParallel {
       return results;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while reading adapters' files", e);
+      throw interrupted(e);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof Error error) {
         throw error;
@@ -56,6 +59,10 @@ public final class InParallel {
     } finally {
       pool.shutdownNow();
     }
+  }
+
+  private static IllegalStateException interrupted(InterruptedException e) {
+    return new IllegalStateException("interrupted while reading adapters' files", e);
   }
 
   private static Thread daemon(Runnable work) {
