@@ -198,8 +198,8 @@ public final class AdapterLoader {
         boolean hasPrefix = name.startsWith(prefix);
         boolean isMisplaced =
             base.all().stream()
-                .filter(module -> canonical.startsWith(module.path() + "."))
-                .anyMatch(module -> module.place().isHead() == hasPrefix);
+                .filter(module -> module.place().isHead() == hasPrefix) // of most names few heads
+                .anyMatch(module -> canonical.startsWith(module.path() + "."));
         if (isMisplaced) {
           tensors.remove(canonical);
           misplaced.put(tensor.name(), ROOT + (hasPrefix ? "" : prefix) + canonical);

@@ -270,6 +270,9 @@ record Lora(NDArray a, NDArray b, double s, NDArray shift) implements LinearAdap
           params.problem(
               params.path() + ".lora_magnitude_vector.weight: expected lora_magnitude_vector");
         }
+        if (again != null) {
+          again.close();
+        }
       }
       if (a == null || b == null || dora && m == null) {
         return null;
